@@ -1,0 +1,229 @@
+/**
+ * What the operator wrote, compiled: plain data, complete (every default is in
+ * it), immutable, numbered, swapped whole. The config loader makes it, the
+ * control plane and the workers read it. Durations are milliseconds, sizes
+ * bytes, and 0 means "no limit" wherever CONFIG allows a bare 0.
+ */
+export interface Snapshot {
+  /** Counts up by one with each accepted config of this process; the first is 1. */
+  readonly number: number;
+  /** sha256 (hex) of the file's bytes. */
+  readonly sha: string;
+  /** sha256 (hex) after `${}` and `file:` were resolved. */
+  readonly effectiveSha: string;
+  readonly listeners: readonly ListenerSpec[];
+  readonly pools: readonly PoolSpec[];
+  readonly tier: TierSpec;
+  readonly drain: DrainSpec;
+  readonly admin: AdminSpec;
+  readonly log: LogSpec;
+}
+
+export interface BindSpec {
+  /** As written, for messages. */
+  readonly text: string;
+  /** Literal IP; null: every address, v4 and v6. */
+  readonly host: string | null;
+  /** 0: a free one, chosen by the main thread, the same in all workers. */
+  readonly port: number;
+}
+
+export interface ListenerSpec {
+  readonly name: string;
+  readonly protocol: 'http';
+  readonly binds: readonly BindSpec[];
+  /** CIDRs (`10.0.0.0/8`, `::1/128`). */
+  readonly trustedProxies: readonly string[];
+  readonly via: boolean;
+  readonly forwarded: boolean;
+  readonly limits: {
+    readonly connections: number;
+    readonly headerBytesMax: number;
+    readonly headerCountMax: number;
+    readonly bodyBytesMax: number;
+  };
+  readonly timeouts: {
+    readonly headerMs: number;
+    readonly bodyMs: number;
+    readonly sendMs: number;
+    readonly idleMs: number;
+    readonly tunnelMs: number;
+  };
+  /** In file order; `pool:` of the listener has become a last route without match. */
+  readonly routes: readonly RouteSpec[];
+}
+
+export interface RouteSpec {
+  /** Label in logs and metrics; unique within its listener. */
+  readonly name: string;
+  readonly match: MatchSpec;
+  readonly action: ActionSpec;
+  readonly rewrite: RewriteSpec | null;
+  readonly requestHeaders: HeaderEdits | null;
+  readonly responseHeaders: HeaderEdits | null;
+  readonly timeouts: { readonly responseMs: number; readonly idleMs: number; readonly totalMs: number };
+}
+
+/** Each key that is not null must hold; a list holds if one entry does. */
+export interface MatchSpec {
+  readonly host: readonly HostPattern[] | null;
+  readonly path: readonly PathPattern[] | null;
+  /** Case counts (RFC 9110 §9.1). */
+  readonly method: readonly string[] | null;
+  readonly header: readonly FieldPattern[] | null;
+  readonly query: readonly FieldPattern[] | null;
+  readonly cookie: readonly FieldPattern[] | null;
+  /** CIDRs the client address must be in. */
+  readonly source: readonly string[] | null;
+}
+
+export interface HostPattern {
+  /** `suffix` is "*.value": one or more labels before value, not value itself. */
+  readonly kind: 'exact' | 'suffix';
+  /** Lower case, no port, no final dot. */
+  readonly value: string;
+}
+
+export interface PathPattern {
+  /** `prefix`: whole segments, no final slash (so "/" is the empty string). `regex`: RE2, the whole path. */
+  readonly kind: 'prefix' | 'exact' | 'regex';
+  readonly value: string;
+}
+
+/** A header, query parameter or cookie. Holds if one of its values matches one of `values`. */
+export interface FieldPattern {
+  /** Lower case for headers, as written for query and cookie. */
+  readonly name: string;
+  /** null: only `present` counts. */
+  readonly values: readonly ValuePattern[] | null;
+  /** false: holds only if the field is absent. */
+  readonly present: boolean;
+}
+
+export interface ValuePattern {
+  readonly kind: 'exact' | 'regex';
+  readonly value: string;
+}
+
+export type ActionSpec =
+  | { readonly kind: 'pool'; readonly pool: string }
+  | { readonly kind: 'respond'; readonly status: number; readonly body: string; readonly contentType: string }
+  | RedirectSpec;
+
+export interface RedirectSpec {
+  readonly kind: 'redirect';
+  readonly status: number;
+  /** A whole URL; then the parts below are null. The request's query is kept in both forms. */
+  readonly to: string | null;
+  readonly scheme: string | null;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly path: string | null;
+  /** Replaces the prefix that the route matched. */
+  readonly prefix: string | null;
+}
+
+export interface RewriteSpec {
+  /** Replaces the whole path, query kept. */
+  readonly path: string | null;
+  /** Replaces the prefix that the route matched. */
+  readonly prefix: string | null;
+  readonly host: string | null;
+}
+
+/** Applied in this order: remove, set, add. Names as written. */
+export interface HeaderEdits {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+}
+
+export interface PoolSpec {
+  readonly name: string;
+  readonly algorithm: AlgorithmSpec;
+  readonly protocol: 'http1';
+  readonly backends: readonly BackendSpec[];
+  readonly health: HealthSpec | null;
+  readonly outlier: OutlierSpec | null;
+  /** Share of a priority's ready weight that must be usable, 0 to 1; 0 never panics. */
+  readonly panicShare: number;
+  readonly connections: { readonly perBackend: number; readonly connectTimeoutMs: number; readonly idleMs: number };
+}
+
+export interface AlgorithmSpec {
+  /** Name in the registry, or `module`. */
+  readonly name: string;
+  /** Absolute path of a user's own module; null for a registered one. */
+  readonly module: string | null;
+  /** Checked by the algorithm's own schema, defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** What hashing algorithms hash. */
+  readonly key: KeySpec;
+}
+
+export interface KeySpec {
+  readonly kind: 'client-ip' | 'header' | 'cookie' | 'query' | 'path';
+  /** Name of the header (lower case), cookie or query parameter; '' otherwise. */
+  readonly name: string;
+}
+
+export type BackendState = 'ready' | 'drain' | 'disabled';
+
+export interface BackendSpec {
+  /** As written: with the pool's name, the identity of the backend. */
+  readonly address: string;
+  /** Literal IP or a name; `named` tells. */
+  readonly host: string;
+  readonly port: number;
+  readonly named: boolean;
+  /** 0 to 1000. */
+  readonly weight: number;
+  /** 0 is used first. */
+  readonly priority: number;
+  readonly state: BackendState;
+}
+
+export interface HealthSpec {
+  /** Name in the probe registry. */
+  readonly type: string;
+  /** Options of that type, checked by its own schema, defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Probed instead of the backend's port; null: the same. */
+  readonly port: number | null;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  readonly fastIntervalMs: number;
+}
+
+export interface OutlierSpec {
+  readonly consecutiveFailures: number;
+  readonly ejectForMs: number;
+  /** Share of the pool's backends, 0 to 1. */
+  readonly maxEjectedShare: number;
+}
+
+export interface TierSpec {
+  readonly name: string;
+  readonly store: string;
+}
+
+export interface DrainSpec {
+  readonly delayMs: number;
+  readonly timeoutMs: number;
+  readonly removedMs: number;
+}
+
+export interface AdminSpec {
+  readonly bind: BindSpec;
+  /** null: none. Never logged, never shown. */
+  readonly token: string | null;
+  readonly readToken: string | null;
+}
+
+export interface LogSpec {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'json' | 'text';
+  readonly access: { readonly format: 'off' | 'json' | 'common' | 'combined'; readonly to: string };
+}
