@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { bindExclusively } from '../../src/net/exclusive-bind.ts';
+
+test('a free port is found, held against others, and free again after release', async () => {
+  const first = await bindExclusively('127.0.0.1', 0);
+  if (first.kind !== 'held') throw new Error(first.text);
+  expect(await bindExclusively('127.0.0.1', first.port)).toMatchObject({ kind: 'refused', code: 'EADDRINUSE' });
+  await first.release();
+  const second = await bindExclusively('127.0.0.1', first.port);
+  if (second.kind !== 'held') throw new Error(second.text);
+  await second.release();
+});
+
+test('one that shares its port (SO_REUSEPORT) is found as well, also from a wildcard', async () => {
+  const sharing = createServer().listen({ port: 0, host: '127.0.0.1', reusePort: true });
+  await once(sharing, 'listening');
+  const { port } = sharing.address() as AddressInfo;
+  expect(await bindExclusively('127.0.0.1', port)).toMatchObject({ kind: 'refused', code: 'EADDRINUSE' });
+  expect(await bindExclusively(null, port)).toMatchObject({ kind: 'refused', code: 'EADDRINUSE' });
+  sharing.close();
+});
+
+test('an address of another machine is refused by its code', async () => {
+  expect(await bindExclusively('192.0.2.1', 0)).toMatchObject({ kind: 'refused', code: 'EADDRNOTAVAIL' });
+});
