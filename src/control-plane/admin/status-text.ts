@@ -1,0 +1,117 @@
+/** The status as JSON text in chunks, with a turn of the loop after each few hundred backends. */
+import { yieldToLoop } from '../../base/clock.ts';
+import type { RunningConfig } from '../../observe/metrics-source.ts';
+import type { BindSpec, PoolSpec } from '../../shared/snapshot.ts';
+import { isUsable, type Standing } from '../../shared/usable-backends.ts';
+import { isPanicking, standingsOf } from '../../observe/pool-standings.ts';
+import type { AdminContext } from './admin-context.ts';
+import type { PoolAnswer, StatusAnswer } from './answers.ts';
+import { backendTotals, backendView, firstBackends, placedOf, ROWS_PER_TURN, type Placed } from './backend-views.ts';
+
+export interface StatusOptions {
+  /** null: all. */
+  readonly pool: string | null;
+  readonly backends: boolean;
+}
+
+export async function* statusText(context: AdminContext, options: StatusOptions): AsyncGenerator<string, void> {
+  const config = context.running();
+  yield `${JSON.stringify(statusHead(context, config)).slice(0, -1)},"pools":{`;
+  let separator = '';
+  if (config !== null) {
+    const firsts = firstBackends(config);
+    for (const [i, pool] of config.snapshot.pools.entries()) {
+      if (options.pool !== null && options.pool !== pool.name) continue;
+      yield `${separator}${JSON.stringify(pool.name)}:`;
+      yield* poolText(context, config, pool, firsts[i]!, options.backends);
+      separator = ',';
+    }
+  }
+  yield '}}\n';
+}
+
+async function* poolText(context: AdminContext, config: RunningConfig, pool: PoolSpec, first: number, withBackends: boolean): AsyncGenerator<string, void> {
+  const standings = standingsOf(context.table, pool, config.rows.backends, first);
+  const placed = placedOf(config, pool, first);
+  const totals = await poolTotals(context, placed);
+  const head = { algorithm: pool.algorithm.name, panic: isPanicking(pool, standings), counts: countStandings(standings), ...totals };
+  if (!withBackends) {
+    yield JSON.stringify(head);
+    return;
+  }
+  let text = `${JSON.stringify(head).slice(0, -1)},"backends":[`;
+  for (const [i, one] of placed.entries()) {
+    text += `${i === 0 ? '' : ','}${JSON.stringify(backendView(context, one))}`;
+    if (i % ROWS_PER_TURN !== ROWS_PER_TURN - 1) continue;
+    yield text;
+    text = '';
+    await yieldToLoop();
+  }
+  yield `${text}]}`;
+}
+
+function countStandings(standings: readonly Standing[]): PoolAnswer['counts'] {
+  const counts = { total: standings.length, usable: 0, up: 0, down: 0, unknown: 0, ejected: 0, drain: 0, disabled: 0 };
+  for (const standing of standings) {
+    counts[standing.verdict] += 1;
+    if (standing.ejected) counts.ejected += 1;
+    if (standing.state !== 'ready') counts[standing.state] += 1;
+    if (isUsable(standing)) counts.usable += 1;
+  }
+  return counts;
+}
+
+async function poolTotals(context: AdminContext, placed: readonly Placed[]): Promise<Pick<PoolAnswer, 'requests' | 'failures' | 'inFlight'>> {
+  let requests = 0;
+  let failures = 0;
+  let inFlight = 0;
+  for (const [i, { row }] of placed.entries()) {
+    const totals = backendTotals(context, row);
+    requests += totals.requests;
+    failures += totals.failures;
+    inFlight += context.table.backend(row).inFlight;
+    if (i % ROWS_PER_TURN === ROWS_PER_TURN - 1) await yieldToLoop();
+  }
+  return { requests, failures, inFlight };
+}
+
+function statusHead(context: AdminContext, config: RunningConfig | null): Omit<StatusAnswer, 'pools'> {
+  const listeners: StatusAnswer['listeners'] = {};
+  for (const [i, listener] of (config?.snapshot.listeners ?? []).entries()) {
+    const ports = config!.ports[i] ?? [];
+    listeners[listener.name] = {
+      protocol: listener.protocol,
+      binds: listener.binds.map((bind, b) => bindText(bind, ports[b] ?? bind.port)),
+      connections: context.table.listener(config!.rows.listeners[i]!).connections,
+    };
+  }
+  return {
+    node: context.node,
+    state: context.state(),
+    reasons: [...context.notReadyReasons()],
+    version: context.version,
+    startedAt: new Date(context.startedAtMs).toISOString(),
+    config: configView(config),
+    controlPlane: 'embedded',
+    workers: context.workers().map((worker) => ({
+      index: worker.index,
+      state: worker.state,
+      startedAt: new Date(worker.startedAtMs).toISOString(),
+      restarts: worker.restarts,
+      utilization: Math.min(1, Math.max(0, worker.utilization)),
+    })),
+    listeners,
+  };
+}
+
+/** Every address, v4 and v6, is written `*`. */
+export function bindText(bind: BindSpec, port: number): string {
+  if (bind.host === null) return `*:${port}`;
+  return bind.host.includes(':') ? `[${bind.host}]:${port}` : `${bind.host}:${port}`;
+}
+
+export function configView(config: RunningConfig | null): StatusAnswer['config'] {
+  if (config === null) return null;
+  const { number, sha, effectiveSha } = config.snapshot;
+  return { version: number, hash: sha, effectiveHash: effectiveSha, loadedAt: new Date(config.loadedAtMs).toISOString() };
+}

@@ -1,0 +1,13 @@
+/** Every probe type, one sorted line each. */
+import { httpProbe } from './http-probe.ts';
+import type { ProbeDefinition } from './probe.ts';
+import { tcpProbe } from './tcp-probe.ts';
+
+export const probeDefinitions: readonly ProbeDefinition[] = [
+  httpProbe,
+  tcpProbe,
+];
+
+export function probeDefinition(name: string): ProbeDefinition | undefined {
+  return probeDefinitions.find((definition) => definition.name === name);
+}

@@ -1,0 +1,82 @@
+/**
+ * Which port each bind of a snapshot gets, and whether it may be bound at all:
+ * one exclusive bind of every new address, before any worker binds it. All are
+ * held until each has been tried, so that two binds of port 0 get two ports,
+ * and then given free for the workers.
+ *
+ * Between that and the workers' own bind another process may still take the
+ * port: the workers then refuse the config, unless that process too shares
+ * ports. Two proxies started in the same few milliseconds can slip through.
+ */
+import { bindExclusively, type HeldBind } from '../../net/exclusive-bind.ts';
+import type { BindSpec, ListenerSpec } from '../../shared/snapshot.ts';
+
+export interface PortPlan {
+  /** Listener by listener, bind by bind. */
+  readonly ports: readonly (readonly number[])[];
+  readonly problems: readonly string[];
+  /** True if a free port was chosen that somebody may take before the workers do: worth another try. */
+  readonly chosen: boolean;
+}
+
+/** What the workers listen on now. */
+export interface BoundListeners {
+  readonly listeners: readonly ListenerSpec[];
+  readonly ports: readonly (readonly number[])[];
+}
+
+export async function planPorts(listeners: readonly ListenerSpec[], bound: BoundListeners | null): Promise<PortPlan> {
+  const held: HeldBind[] = [];
+  const problems: string[] = [];
+  const ports: number[][] = [];
+  let chosen = false;
+  for (const listener of listeners) {
+    const own: number[] = [];
+    for (const bind of listener.binds) {
+      const port = bind.port === 0 ? portKeptBy(bound, listener.name, bind) : bind.port;
+      if (port !== 0 && isBoundByUs(bound, bind.host, port)) {
+        own.push(port);
+        continue;
+      }
+      const attempt = await bindExclusively(bind.host, port);
+      if (attempt.kind === 'held') held.push(attempt);
+      else problems.push(`listener ${listener.name}: ${explain(attempt.code, attempt.text, bind)}`);
+      own.push(attempt.kind === 'held' ? attempt.port : port);
+      chosen ||= port === 0;
+    }
+    ports.push(own);
+  }
+  await Promise.all(held.map((bind) => bind.release()));
+  return { ports, problems, chosen };
+}
+
+/** A listener keeps the free port it was given for as long as the bind stays in it. */
+function portKeptBy(bound: BoundListeners | null, name: string, bind: BindSpec): number {
+  const at = bound?.listeners.findIndex((listener) => listener.name === name) ?? -1;
+  if (bound === null || at === -1) return 0;
+  const index = bound.listeners[at]!.binds.findIndex(({ text }) => text === bind.text);
+  return index === -1 ? 0 : bound.ports[at]![index]!;
+}
+
+/**
+ * Our own workers hold it already, under whatever listener: an exclusive bind
+ * would fail because of them. A wildcard and a single address of one port
+ * overlap, so there too the check could only find ourselves.
+ */
+function isBoundByUs(bound: BoundListeners | null, host: string | null, port: number): boolean {
+  if (bound === null) return false;
+  return bound.listeners.some((listener, at) =>
+    listener.binds.some((bind, index) => bound.ports[at]![index] === port && (bind.host === host || isWildcard(bind.host) || isWildcard(host))),
+  );
+}
+
+function isWildcard(host: string | null): boolean {
+  return host === null || host === '0.0.0.0' || host === '::';
+}
+
+function explain(code: string, text: string, bind: BindSpec): string {
+  if (code === 'EADDRINUSE') return `${bind.text} is in use by another process`;
+  if (code === 'EADDRNOTAVAIL') return `${bind.text}: ${bind.host} is not an address of this machine`;
+  if (code === 'EACCES') return `${bind.text}: this user may not bind port ${bind.port}`;
+  return `${bind.text}: ${text}`;
+}

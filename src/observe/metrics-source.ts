@@ -1,0 +1,64 @@
+/**
+ * What a scrape reads besides shared memory. The main thread implements it;
+ * `AdminContext` extends it. Every method is cheap, synchronous and returns
+ * what holds at this moment.
+ */
+import type { BackendTable } from '../shared/backend-table.ts';
+import type { CounterPages } from '../shared/counter-pages.ts';
+import type { Snapshot } from '../shared/snapshot.ts';
+import type { SnapshotRows } from '../shared/thread-messages.ts';
+
+/** The committed config with the rows of its parts: always of one and the same snapshot. */
+export interface RunningConfig {
+  readonly snapshot: Snapshot;
+  readonly rows: SnapshotRows;
+  /** The port behind each bind, listener by listener, bind by bind. */
+  readonly ports: readonly (readonly number[])[];
+  /** Wall time at which it was committed. */
+  readonly loadedAtMs: number;
+}
+
+export interface LastReload {
+  readonly ok: boolean;
+  readonly atMs: number;
+  /** Of the last one that succeeded; the first load counts. */
+  readonly succeededAtMs: number;
+  /** What was wrong with the last one; empty if it succeeded. */
+  readonly problems: readonly string[];
+}
+
+export interface WorkerView {
+  readonly index: number;
+  /** `down`: it died and its replacement has not committed a config yet. */
+  readonly state: 'starting' | 'running' | 'down';
+  /** How often it was replaced. */
+  readonly restarts: number;
+  /** Wall time at which the present thread was started. */
+  readonly startedAtMs: number;
+  /** Milliseconds since its loop was last seen to turn. */
+  readonly silentMs: number;
+  /** Share of the last seconds that its loop was busy, 0 to 1. */
+  readonly utilization: number;
+}
+
+/** What the monitor counted for one pool since the process started. */
+export interface PoolProbeCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly toUp: number;
+  readonly toDown: number;
+}
+
+export interface MetricsSource {
+  /** The software's version, as in package.json. */
+  readonly version: string;
+  readonly table: BackendTable;
+  /** One per worker index; they outlive the worker. */
+  readonly counters: readonly CounterPages[];
+  /** null until the first config is committed. */
+  running(): RunningConfig | null;
+  lastReload(): LastReload;
+  workers(): readonly WorkerView[];
+  /** By the pool's name; null: it has no probes. */
+  probeCounts(pool: string): PoolProbeCounts | null;
+}

@@ -1,0 +1,181 @@
+/** All of it together, on real sockets, the real clock and a real state directory. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/base/random.ts';
+import { Backends } from '../../src/control-plane/backends.ts';
+import { drainProgress } from '../../src/control-plane/backend-rows.ts';
+import { storeDefinition } from '../../src/control-plane/store/registry.ts';
+import type { Lookup } from '../../src/net/resolve-name.ts';
+import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
+import { BackendRig, healthSpec, type PoolSketch } from '../support/backend-rig.ts';
+import { OddBackend, refusingPort } from '../support/odd-backends.ts';
+
+const health = healthSpec({ intervalMs: 50, fastIntervalMs: 20 });
+
+let folder: string;
+let rig: BackendRig;
+const opened: Backends[] = [];
+const running: OddBackend[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-backends-'));
+  rig = new BackendRig();
+});
+afterEach(async () => {
+  await Promise.all([...opened.splice(0), ...running.splice(0)].map((one) => one.stop()));
+  await rm(folder, { recursive: true });
+});
+
+async function open(lookup?: Lookup): Promise<Backends> {
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const store = storeDefinition('none')!.open('none');
+  const backends = await Backends.open({ table: rig.table, store, member: 'a', stateDir: folder, clock: systemClock, random: systemRandom, log, ...(lookup === undefined ? {} : { lookup }) });
+  opened.push(backends);
+  return backends;
+}
+
+async function backend(host?: string): Promise<OddBackend> {
+  const one = await OddBackend.start((socket) => socket.resume(), host === undefined ? {} : { host });
+  running.push(one);
+  return one;
+}
+
+function apply(backends: Backends, ...sketches: PoolSketch[]): void {
+  const { snapshot, rows } = rig.snapshot(...sketches);
+  backends.apply(snapshot, rows);
+}
+
+function verdictOf(backends: Backends, address: string, to: string): Promise<VerdictEvent> {
+  return new Promise((resolve) => {
+    const end = backends.onVerdict((event) => {
+      if (event.address !== address || event.to !== to) return;
+      end();
+      resolve(event);
+    });
+  });
+}
+
+describe('backends', () => {
+  it('find out who serves, and are ready when every first verdict is known', async () => {
+    const good = `127.0.0.1:${(await backend()).port}`;
+    const bad = `127.0.0.1:${await refusingPort()}`;
+    const backends = await open();
+    const known = [verdictOf(backends, good, 'up'), verdictOf(backends, bad, 'down')];
+    apply(backends, { name: 'web', backends: [good, bad], health });
+    expect(backends.firstVerdictsKnown()).toBe(false);
+    expect([...backends.pendingVerdicts()].sort()).toEqual([good, bad].sort());
+    await Promise.all(known);
+    expect(backends.firstVerdictsKnown()).toBe(true);
+    expect(backends.pendingVerdicts()).toEqual([]);
+    expect(rig.row('web', good)).toMatchObject({ verdict: 'up', state: 'ready', weight: 1 });
+    expect(backends.detail(rig.numberOf('web', bad))).toMatchObject({ reason: 'connection refused', operator: null, lastResult: { passed: false } });
+    expect(backends.probeCounts('web')).toMatchObject({ toUp: 1, toDown: 1 });
+  });
+
+  it('have no probe counts in a pool without health', async () => {
+    const backends = await open();
+    apply(backends, { name: 'web', backends: ['127.0.0.1:81'] });
+    expect(backends.probeCounts('web')).toBeNull();
+    expect(backends.firstVerdictsKnown()).toBe(true);
+    expect(backends.detail(rig.numberOf('web', '127.0.0.1:81'))).toMatchObject({ reason: 'not probed' });
+  });
+
+  it('notice one that goes down, and say how it fails before it is', async () => {
+    const one = await backend();
+    const address = `127.0.0.1:${one.port}`;
+    const backends = await open();
+    const up = verdictOf(backends, address, 'up');
+    apply(backends, { name: 'web', backends: [address], health });
+    await up;
+    const down = verdictOf(backends, address, 'down');
+    await one.stop();
+    running.length = 0;
+    expect(await down).toMatchObject({ from: 'up', reason: 'connection refused', pools: ['web'] });
+  });
+
+  it('disabled by an operator are not probed, stay so after a restart, and come back with ready', async () => {
+    const address = `127.0.0.1:${(await backend()).port}`;
+    const sketch: PoolSketch = { name: 'web', backends: [address], health };
+    const first = await open();
+    apply(first, sketch);
+    expect(await first.setState('web', address, { state: 'disabled', reason: 'disk' }, 'ada')).toMatchObject({ kind: 'set', durable: true });
+    expect(rig.row('web', address)).toMatchObject({ state: 'disabled', verdict: 'unknown' });
+    expect(first.firstVerdictsKnown()).toBe(true);
+    await first.stop();
+
+    rig = new BackendRig();
+    const second = await open();
+    apply(second, sketch);
+    expect(rig.row('web', address).state).toBe('disabled');
+    expect(second.detail(rig.numberOf('web', address)).operator).toMatchObject({ state: 'disabled', reason: 'disk', by: 'ada' });
+    const up = verdictOf(second, address, 'up');
+    await second.setState('web', address, { state: 'ready' }, 'ada');
+    await up;
+    expect(rig.row('web', address)).toMatchObject({ state: 'ready', verdict: 'up' });
+  });
+});
+
+describe('names', () => {
+  it('get their address into each row, keep it, and are probed there', async () => {
+    const one = await backend();
+    const address = `app.internal:${one.port}`;
+    const backends = await open(() => Promise.resolve(['127.0.0.1']));
+    const up = verdictOf(backends, address, 'up');
+    apply(backends, { name: 'web', backends: [address], health }, { name: 'api', backends: [address] });
+    expect(rig.row('web', address).loadAddress()).toBeNull();
+    await up;
+    expect(rig.row('web', address).loadAddress()).toEqual(Uint8Array.of(127, 0, 0, 1));
+    expect(rig.row('api', address)).toMatchObject({ verdict: 'up' });
+    const version = rig.row('api', address).addressVersion;
+    apply(backends, { name: 'web', backends: [address], health }, { name: 'api', backends: [address] });
+    expect(rig.row('api', address).addressVersion).toBe(version);
+  });
+
+  it('that do not resolve are down, though their pool has no health', async () => {
+    const backends = await open(() => Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' })));
+    const down = verdictOf(backends, 'nowhere.internal:80', 'down');
+    apply(backends, { name: 'web', backends: ['nowhere.internal:80'] });
+    expect((await down).reason).toBe('name does not resolve: ENOTFOUND');
+  });
+
+  it('with an address that refuses go on to their next one', async () => {
+    const one = await backend('127.0.0.1');
+    const address = `localhost:${one.port}`;
+    const backends = await open(() => Promise.resolve(['::1', '127.0.0.1']));
+    const up = verdictOf(backends, address, 'up');
+    apply(backends, { name: 'web', backends: [address], health });
+    await up;
+    expect(rig.row('web', address).loadAddress()).toEqual(Uint8Array.of(127, 0, 0, 1));
+  });
+
+  it('are looked up again when a worker says that a connect failed', async () => {
+    let lookups = 0;
+    const looked = Promise.withResolvers<void>();
+    const backends = await open(() => {
+      if (++lookups === 2) looked.resolve();
+      return Promise.resolve(['127.0.0.1']);
+    });
+    const up = verdictOf(backends, 'app.internal:1', 'up');
+    apply(backends, { name: 'web', backends: ['app.internal:1'] });
+    await up;
+    backends.connectFailed(rig.numberOf('web', 'app.internal:1'));
+    await looked.promise;
+  });
+});
+
+describe('drained', () => {
+  it('is a backend with nothing in flight and no connection in use', () => {
+    rig.snapshot({ name: 'web', backends: ['127.0.0.1:81'] });
+    const row = rig.row('web', '127.0.0.1:81');
+    expect(drainProgress(row)).toEqual({ inFlight: 0, connections: 0, drained: true });
+    row.takeConnection(0);
+    row.takeConnection(0);
+    row.addInFlight(1);
+    expect(drainProgress(row, 1)).toEqual({ inFlight: 1, connections: 1, drained: false });
+    row.addInFlight(-1);
+    expect(drainProgress(row, 1).drained).toBe(false);
+    expect(drainProgress(row, 2)).toEqual({ inFlight: 0, connections: 0, drained: true });
+  });
+});

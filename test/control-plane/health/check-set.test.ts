@@ -1,0 +1,95 @@
+/** What a reload does to checks and verdicts: CONFIG's table, through the monitor. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { healthSpec } from '../../support/backend-rig.ts';
+import { MonitorRig } from '../../support/monitor-rig.ts';
+
+const ADDRESS = '127.0.0.1:81';
+const health = healthSpec();
+
+let rig: MonitorRig;
+const start = (...args: ConstructorParameters<typeof MonitorRig>): MonitorRig => (rig = new MonitorRig(...args));
+afterEach(() => rig.monitor.stop());
+
+describe('a reload', () => {
+  it('keeps the verdict of a check that changed, and counts anew', async () => {
+    const { clock, network, backends } = start();
+    rig.apply({ name: 'web', backends: [ADDRESS], health });
+    await clock.advance(2);
+    network.ports.set(81, 'ECONNREFUSED');
+    while (rig.monitor.counts.of('web').failed < 2) await clock.advance(1);
+    rig.apply({ name: 'web', backends: [ADDRESS], health: healthSpec({ timeoutMs: 400 }) });
+    expect(backends.row('web', ADDRESS).verdict).toBe('up');
+    while (rig.monitor.counts.of('web').failed < 4) await clock.advance(1);
+    expect(rig.changes()).toEqual(['unknown→up']);
+    while (rig.monitor.counts.of('web').failed < 5) await clock.advance(1);
+    await clock.advance(1);
+    expect(rig.changes()).toEqual(['unknown→up', 'up→down']);
+  });
+
+  it('keeps counts of a check that did not change', async () => {
+    const { clock, network } = start();
+    rig.apply({ name: 'web', backends: [ADDRESS], health });
+    await clock.advance(2);
+    network.ports.set(81, 'ECONNREFUSED');
+    while (rig.monitor.counts.of('web').failed < 2) await clock.advance(1);
+    rig.apply({ name: 'web', backends: [{ address: ADDRESS, weight: 5 }, '127.0.0.1:82'], health });
+    while (rig.monitor.counts.of('web').failed < 3) await clock.advance(1);
+    await clock.advance(1);
+    expect(rig.events.filter(({ address }) => address === ADDRESS).map(({ to }) => to)).toEqual(['up', 'down']);
+  });
+
+  it('probes an added backend at once and uses it from its first pass', async () => {
+    const { clock, network, backends } = start();
+    rig.apply({ name: 'web', backends: [ADDRESS], health });
+    await clock.advance(1500);
+    rig.apply({ name: 'web', backends: [ADDRESS, '127.0.0.1:82'], health });
+    expect(backends.row('web', '127.0.0.1:82').verdict).toBe('unknown');
+    await clock.advance(3);
+    expect(network.timesOf(82)).toHaveLength(1);
+    expect(backends.row('web', '127.0.0.1:82').verdict).toBe('up');
+  });
+
+  it('gives a backend added to another pool of the same check its verdict without waiting', async () => {
+    const { clock, backends } = start();
+    rig.apply({ name: 'web', backends: [ADDRESS], health });
+    await clock.advance(2);
+    rig.apply({ name: 'web', backends: [ADDRESS], health }, { name: 'api', backends: [ADDRESS], health });
+    expect(backends.row('api', ADDRESS).verdict).toBe('up');
+  });
+
+  it('stops probing what was removed, and starts from nothing when it returns', async () => {
+    const { clock, network, backends } = start();
+    rig.apply({ name: 'web', backends: [ADDRESS, '127.0.0.1:82'], health });
+    await clock.advance(2);
+    rig.apply({ name: 'web', backends: ['127.0.0.1:82'], health });
+    const tried = network.timesOf(81).length;
+    await clock.advance(5000);
+    expect(network.timesOf(81)).toHaveLength(tried);
+    rig.apply({ name: 'web', backends: [ADDRESS, '127.0.0.1:82'], health });
+    expect(backends.row('web', ADDRESS).verdict).toBe('unknown');
+    await clock.advance(3);
+    expect(backends.row('web', ADDRESS).verdict).toBe('up');
+  });
+
+  it('believes neither of two verdicts that become one check, until its first result', async () => {
+    const { clock, network, backends } = start();
+    const other = healthSpec({ port: 82 });
+    network.ports.set(82, 'ECONNREFUSED');
+    rig.apply({ name: 'web', backends: [ADDRESS], health }, { name: 'api', backends: [ADDRESS], health: other });
+    await clock.advance(2);
+    const third = healthSpec({ port: 83 });
+    rig.apply({ name: 'web', backends: [ADDRESS], health: third }, { name: 'api', backends: [ADDRESS], health: third });
+    expect([backends.row('web', ADDRESS).verdict, backends.row('api', ADDRESS).verdict]).toEqual(['up', 'down']);
+    await clock.advance(2);
+    expect([backends.row('web', ADDRESS).verdict, backends.row('api', ADDRESS).verdict]).toEqual(['up', 'up']);
+  });
+
+  it('takes a backend without probes as up when `health` goes', async () => {
+    const { clock, network, backends } = start();
+    network.ports.set(81, 'ECONNREFUSED');
+    rig.apply({ name: 'web', backends: [ADDRESS], health });
+    await clock.advance(2);
+    rig.apply({ name: 'web', backends: [ADDRESS], health: null });
+    expect(backends.row('web', ADDRESS).verdict).toBe('up');
+  });
+});
