@@ -1,0 +1,153 @@
+/** What an exchange leaves behind in this worker's counter pages and the access log. */
+import { errorIndex, errorSpecs, type ErrorCode } from '../base/errors.ts';
+import { hostEnd } from './parse/authority.ts';
+import { INCOMPLETE, latin1 } from './parse/bytes.ts';
+import { FIELD } from './parse/field-names.ts';
+import { parseRequestHead, RequestHead } from './parse/request-head.ts';
+import { BACKEND_FAILURES, backendColumns, bucketOf, listenerColumns, poolColumns, requestCell, routeColumns, type BackendFailure } from '../shared/counter-pages.ts';
+import type { AccessLogEntry } from '../observe/access-format.ts';
+import type { Backend } from './connect/backend.ts';
+import type { Exchange } from './exchange.ts';
+import type { WorkerContext } from './live/worker-context.ts';
+import type { FailureKind } from './balance/ejection.ts';
+
+/** The label a failed attempt counts under; other codes are no failure of the backend. */
+const failureLabel: Partial<Record<ErrorCode, BackendFailure>> = {
+  'connect-refused': 'refused',
+  'connect-timeout': 'connect-timeout',
+  'connect-failed': 'connect-failed',
+  'connection-lost': 'lost',
+  'response-timeout': 'response-timeout',
+  'response-malformed': 'malformed',
+  'response-head-too-large': 'malformed',
+  'response-incomplete': 'incomplete',
+  'response-stalled': 'stalled',
+};
+
+/** What passive ejection makes of it. */
+const ejectionKind: Record<BackendFailure, FailureKind> = {
+  refused: 'refused',
+  'connect-timeout': 'timeout',
+  'connect-failed': 'reset',
+  lost: 'reset',
+  'response-timeout': 'timeout',
+  malformed: 'malformed',
+  incomplete: 'reset',
+  stalled: 'timeout',
+};
+
+/** An attempt goes out: the backend is busier by one. */
+export function countStart(backend: Backend): void {
+  backend.row.addInFlight(1);
+  backend.counters[backend.base + backendColumns.inFlight]!++;
+}
+
+/** An attempt is over, however it ended. */
+export function countEnd(backend: Backend): void {
+  backend.row.addInFlight(-1);
+  backend.counters[backend.base + backendColumns.inFlight]!--;
+}
+
+/** The head of an answer came `seconds` after the attempt began. */
+export function countAnswer(exchange: Exchange, seconds: number): void {
+  const backend = exchange.backend!;
+  const pool = exchange.pool!;
+  const cells = backend.counters;
+  cells[backend.base + backendColumns.codeClass + Math.floor(exchange.status / 100) - 1]!++;
+  cells[backend.base + backendColumns.responseSecondsSum]! += seconds;
+  cells[backend.base + backendColumns.responseCount]!++;
+  pool.counters[pool.base + poolColumns.responseBuckets + bucketOf(seconds)]!++;
+  pool.counters[pool.base + poolColumns.responseSecondsSum]! += seconds;
+}
+
+/** A failed attempt: counts it and tells passive ejection. */
+export function countFailure(exchange: Exchange, code: ErrorCode, nowMs: number): void {
+  const label = failureLabel[code];
+  const backend = exchange.backend!;
+  if (!exchange.hasAnswered) backend.counters[backend.base + backendColumns.errors]!++;
+  if (label === undefined) return;
+  backend.counters[backend.base + backendColumns.failures + BACKEND_FAILURES.indexOf(label)]!++;
+  exchange.pool!.balancer.ejection.onFailure(exchange.backendIndex, ejectionKind[label], nowMs);
+}
+
+/** The exchange is over: one line in each of the listener's and the route's counters, and in the access log. */
+export function countExchange(exchange: Exchange, context: WorkerContext, nowMs: number): void {
+  const { listener, route, status } = exchange;
+  const seconds = (nowMs - exchange.startedMs) / 1000;
+  const cells = listener.counters;
+  const base = listener.base;
+  if (status >= 100) cells[base + requestCell(exchange.method, status)]!++;
+  cells[base + listenerColumns.durationBuckets + bucketOf(seconds)]!++;
+  cells[base + listenerColumns.durationSecondsSum]! += seconds;
+  if (exchange.error !== null) cells[base + listenerColumns.errors + errorIndex[exchange.error]]!++;
+  if (route !== null) {
+    const column = status >= 100 ? routeColumns.codeClass + Math.floor(status / 100) - 1 : routeColumns.errors;
+    route.counters[route.base + column]!++;
+    route.counters[route.base + routeColumns.secondsSum]! += seconds;
+    route.counters[route.base + routeColumns.secondsCount]!++;
+  }
+  const backend = exchange.backend;
+  if (backend !== null) {
+    backend.counters[backend.base + backendColumns.bytesToBackend]! += exchange.requestBodyBytes;
+    backend.counters[backend.base + backendColumns.bytesFromBackend]! += exchange.answerBytes;
+  }
+  if (context.accessLog !== null) logExchange(exchange, context, seconds * 1000);
+}
+
+/** A failure that never became an exchange (no whole head came). */
+export function countEarlyError(exchange: Exchange, code: ErrorCode): void {
+  const { listener } = exchange;
+  listener.counters[listener.base + listenerColumns.errors + errorIndex[code]]!++;
+  const { status } = errorSpecs[code];
+  if (status !== 0) listener.counters[listener.base + requestCell(exchange.method, status)]!++;
+}
+
+/** The head is read again for the log: by now another request may have used the shared one. */
+const loggedHead = new RequestHead();
+const NO_LIMITS = { headerBytesMax: 0, headerCountMax: 0 };
+/** One entry serves all lines: `record` reads it at once. */
+const entry: AccessLogEntry = {
+  time: 0, listener: '', route: '', pool: '', backend: '', client: '', method: '', target: '', httpVersion: 11, host: '', status: 0,
+  bytesIn: 0, bytesOut: 0, durationMs: 0, backendMs: -1, attempts: 0, error: '', requestId: '', referer: '', userAgent: '',
+};
+
+function logExchange(exchange: Exchange, context: WorkerContext, durationMs: number): void {
+  const head = loggedHead;
+  const bytes = exchange.requestBytes;
+  const isWhole = parseRequestHead(bytes, exchange.requestStart, exchange.requestEnd, NO_LIMITS, head) > INCOMPLETE;
+  entry.time = context.clock.wallMs();
+  entry.listener = exchange.listener.spec.name;
+  entry.route = exchange.route?.spec.name ?? '';
+  entry.pool = exchange.pool?.spec.name ?? '';
+  entry.backend = exchange.backend?.address ?? '';
+  entry.client = exchange.clientAddress;
+  entry.method = isWhole ? latin1(bytes, head.methodStart, head.methodEnd) : '';
+  entry.target = isWhole ? latin1(bytes, head.targetStart, head.targetEnd) : '';
+  entry.httpVersion = head.minorVersion === 0 ? 10 : 11;
+  entry.host = isWhole ? latin1(bytes, head.authorityStart, hostEnd(bytes, head.authorityStart, head.authorityEnd)) : '';
+  entry.status = exchange.status;
+  entry.bytesIn = exchange.requestBodyBytes;
+  entry.bytesOut = exchange.answerBytes;
+  entry.durationMs = durationMs;
+  entry.backendMs = exchange.backendMs === 0 ? -1 : exchange.backendMs;
+  entry.attempts = exchange.attempts;
+  entry.error = exchange.error ?? '';
+  entry.requestId = exchange.requestId;
+  fillLoggedFields(head, isWhole);
+  context.accessLog!.record(entry);
+}
+
+function fillLoggedFields(head: RequestHead, isWhole: boolean): void {
+  entry.referer = '';
+  entry.userAgent = '';
+  if (!isWhole) return;
+  const { bytes, fields } = head;
+  for (let i = 0; i < fields.count; i++) {
+    if (fields.id[i] !== FIELD.other) continue;
+    const length = fields.nameEnd[i]! - fields.nameStart[i]!;
+    if (length !== 7 && length !== 10) continue;
+    const name = latin1(bytes, fields.nameStart[i]!, fields.nameEnd[i]!).toLowerCase();
+    if (name === 'referer') entry.referer = latin1(bytes, fields.valueStart[i]!, fields.valueEnd[i]!);
+    else if (name === 'user-agent') entry.userAgent = latin1(bytes, fields.valueStart[i]!, fields.valueEnd[i]!);
+  }
+}

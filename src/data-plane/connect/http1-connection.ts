@@ -1,0 +1,393 @@
+/**
+ * One HTTP/1.1 connection to a backend. It writes requests from its own `out`
+ * buffer, reads answers into its own read buffer, finds where each answer ends
+ * (RFC 9112 §6.3), and tells its owner. It is reused only after an answer that
+ * ended by its framing with nothing left over: any doubt closes it.
+ */
+import { connect, type Socket } from 'node:net';
+import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
+import type { ErrorCode } from '../../base/errors.ts';
+import { HEAD_TOO_LARGE, INCOMPLETE } from '../parse/bytes.ts';
+import { ChunkedBody } from '../parse/chunked-body.ts';
+import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
+import type { HeadLimits } from '../parse/request-head.ts';
+import type { Backend } from './backend.ts';
+import type { AnswerExpectation, ConnectionOwner } from './connection-owner.ts';
+import { HEADROOM, ReadBuffer } from './read-buffer.ts';
+
+const OUT_BYTES = 4 * 1024;
+
+const P = { connecting: 0, idle: 1, head: 2, length: 3, chunked: 4, untilClose: 5, tunnel: 6, closed: 7 } as const;
+
+/** Filled anew for each answer; every reader is done with it before the next is parsed. */
+const sharedHead = new ResponseHead();
+
+export class Http1Connection extends Deadline {
+  readonly backend: Backend;
+  readonly socket: Socket;
+  /** Built by the relay: the request head and, if it is small, its body. Also the copy for sending it again. */
+  out: Buffer = Buffer.allocUnsafeSlow(OUT_BYTES);
+  outLength = 0;
+  /** Exchanges begun on it; the first may be sent again only as "connect failed", later ones may have met a stale connection. */
+  uses = 0;
+  /** It must not serve another exchange. */
+  mustClose = false;
+  #phase: number = P.connecting;
+  #owner: ConnectionOwner | null = null;
+  readonly #wheel: TimerWheel;
+  readonly #read = new ReadBuffer();
+  #remaining = 0;
+  #chunks: ChunkedBody | null = null;
+  #headLimits!: HeadLimits;
+  #isHeadRequest = false;
+  #takesChunks = true;
+  #expectsUpgrade = false;
+  #isPaused = false;
+  #isFlushing = false;
+  #answerTimeoutMs = 0;
+  #bodyIdleMs = 0;
+
+  constructor(backend: Backend, host: string, port: number, connectTimeoutMs: number, wheel: TimerWheel) {
+    super();
+    this.backend = backend;
+    this.#wheel = wheel;
+    this.socket = connect({
+      host,
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      onread: { buffer: (() => this.#read.nextView()) as () => Uint8Array, callback: (count) => this.#onRead(count) },
+    });
+    wheel.set(this, connectTimeoutMs);
+    this.socket.on('connect', () => this.#onConnect());
+    this.socket.on('end', () => this.#onEnd());
+    this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
+    this.socket.on('close', () => this.#onClose());
+  }
+
+  get isConnected(): boolean {
+    return this.#phase !== P.connecting;
+  }
+
+  /** Usable for another exchange: open, at rest, all written. */
+  get isReusable(): boolean {
+    return this.#phase === P.idle && !this.mustClose && this.socket.writableLength === 0 && !this.socket.destroyed;
+  }
+
+  /** Begins an exchange; `out` holds its request. Once connected, it is written. */
+  begin(owner: ConnectionOwner, what: AnswerExpectation): void {
+    this.#owner = owner;
+    this.uses++;
+    this.#headLimits = what.limits;
+    this.#isHeadRequest = what.isHeadRequest;
+    this.#takesChunks = what.takesChunks;
+    this.#expectsUpgrade = what.expectsUpgrade;
+    this.#answerTimeoutMs = what.responseTimeoutMs;
+    this.#bodyIdleMs = what.bodyIdleMs;
+    this.#read.letGo();
+    if (this.#phase === P.connecting) return;
+    this.#phase = P.head;
+    this.socket.write(this.out.subarray(0, this.outLength));
+  }
+
+  /** The whole request was handed over: the wait for its answer begins. */
+  awaitAnswer(): void {
+    if (this.#phase === P.head) this.#wheel.set(this, this.#answerTimeoutMs);
+  }
+
+  /** Hands over request bytes; false if the kernel took not all: wait for `onFlushed`. */
+  write(bytes: Uint8Array): boolean {
+    this.socket.write(bytes);
+    return this.#checkFlushed();
+  }
+
+  endWriting(): void {
+    this.socket.end();
+  }
+
+  /** Stops reading until `resume`; the bytes last given to the owner stay untouched meanwhile. */
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#wheel.clear(this);
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#phase === P.closed) return;
+    this.#armBodyDeadline();
+    this.socket.resume();
+  }
+
+  /** The bytes last given to the owner are still being written though the answer is over: read into another buffer from now on. */
+  keepBytes(): void {
+    this.#read.replace();
+  }
+
+  /** Lets go of the owner: back to rest, or closed. */
+  release(): void {
+    this.#owner = null;
+    if (!this.isReusable) {
+      this.destroy();
+      return;
+    }
+    if (this.#isPaused) this.resume();
+    this.#read.shrink();
+    if (this.out.length > OUT_BYTES) this.out = Buffer.allocUnsafeSlow(OUT_BYTES);
+  }
+
+  /** Ends what runs on it, for its time is over. */
+  cut(): void {
+    if (this.#owner === null) this.destroy();
+    else this.#fail(this.#phase <= P.head ? 'connection-lost' : 'response-incomplete', 'cut: the backend was removed');
+  }
+
+  /** Closes without a word to the owner. */
+  destroy(): void {
+    this.#owner = null;
+    if (this.#phase === P.closed) return;
+    this.#phase = P.closed;
+    this.#wheel.clear(this);
+    this.socket.destroy();
+  }
+
+  onDeadline(): void {
+    switch (this.#phase) {
+      case P.connecting:
+        return this.#fail('connect-timeout', 'no connection within the time allowed');
+      case P.head:
+        return this.#fail('response-timeout', 'no answer within the time allowed');
+      case P.length:
+      case P.chunked:
+      case P.untilClose:
+        return this.#fail('response-stalled', 'silence in the answer');
+      default:
+        this.destroy();
+    }
+  }
+
+  #onConnect(): void {
+    this.#wheel.clear(this);
+    if (this.#phase !== P.connecting) return;
+    if (this.#owner === null) {
+      this.#phase = P.idle;
+      return;
+    }
+    this.#phase = P.head;
+    this.socket.write(this.out.subarray(0, this.outLength));
+    this.#owner.onConnected();
+  }
+
+  #checkFlushed(): boolean {
+    if (this.socket.writableLength === 0) return true;
+    if (this.#isFlushing) return false;
+    this.#isFlushing = true;
+    this.#wheel.set(this, this.#bodyIdleMs);
+    this.socket.write('', () => {
+      this.#isFlushing = false;
+      if (this.#phase === P.head) this.#wheel.clear(this);
+      this.#owner?.onFlushed();
+    });
+    return false;
+  }
+
+  #onRead(count: number): boolean {
+    try {
+      this.#take(count);
+    } catch (error) {
+      // A bug of ours costs this exchange, not the worker.
+      this.#fail('internal', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    return !this.#isPaused;
+  }
+
+  #take(count: number): void {
+    const start = this.#read.readStart;
+    const end = start + count;
+    switch (this.#phase) {
+      case P.head:
+        this.#readHead(HEADROOM, end);
+        break;
+      case P.length:
+      case P.untilClose:
+      case P.chunked:
+        this.#readBody(start, end);
+        break;
+      case P.tunnel:
+        this.#owner?.onTunnel(this.#read.bytes, start, end);
+        break;
+      default:
+        // Bytes nobody asked for: the next answer could be mistaken for them (RFC 9112 §9.2).
+        this.destroy();
+    }
+    this.#read.adapt(count);
+  }
+
+  #readHead(from: number, end: number): void {
+    const { bytes } = this.#read;
+    let start = from;
+    while (true) {
+      const next = parseResponseHead(bytes, start, end, this.#headLimits, sharedHead);
+      if (next === INCOMPLETE) return this.#read.hold(start, end);
+      if (next < 1) return this.#fail(next === HEAD_TOO_LARGE ? 'response-head-too-large' : 'response-malformed', 'the head of the answer');
+      if (sharedHead.status >= 200) return this.#beginBody(start, next, end);
+      if (sharedHead.status === 101) return this.#beginTunnel(start, next, end);
+      this.#owner!.onInterim(sharedHead, start, next);
+      if (this.#owner === null) return;
+      start = next;
+      if (start === end) return this.#read.hold(start, end);
+    }
+  }
+
+  #beginBody(headStart: number, headEnd: number, end: number): void {
+    const head = sharedHead;
+    this.#read.letGo();
+    this.mustClose ||= head.close;
+    if (this.#isHeadRequest || head.status === 204 || head.status === 304) return this.#finishWithHead(head, headStart, headEnd, end);
+    if (head.chunked) return this.#beginChunked(head, headStart, headEnd, end);
+    if (head.contentLength >= 0) {
+      const available = end - headEnd;
+      if (available >= head.contentLength) {
+        if (available > head.contentLength) this.mustClose = true;
+        this.#toRest();
+        this.#owner!.onHead(head, headStart, headEnd, headEnd, headEnd + head.contentLength, head.contentLength === 0 ? 'none' : 'length', true);
+        return;
+      }
+      this.#phase = P.length;
+      this.#remaining = head.contentLength - available;
+      this.#armBodyDeadline();
+      this.#owner!.onHead(head, headStart, headEnd, headEnd, end, 'length', false);
+      return;
+    }
+    this.#phase = P.untilClose;
+    this.mustClose = true;
+    this.#armBodyDeadline();
+    this.#owner!.onHead(head, headStart, headEnd, headEnd, end, 'until-close', false);
+  }
+
+  #finishWithHead(head: ResponseHead, headStart: number, headEnd: number, end: number): void {
+    if (end > headEnd) this.mustClose = true;
+    this.#toRest();
+    this.#owner!.onHead(head, headStart, headEnd, headEnd, headEnd, 'none', true);
+  }
+
+  #beginChunked(head: ResponseHead, headStart: number, headEnd: number, end: number): void {
+    const chunks = (this.#chunks ??= new ChunkedBody());
+    chunks.reset(this.#takesChunks, this.#headLimits.headerBytesMax);
+    this.#phase = P.chunked;
+    const stopped = chunks.feed(this.#read.bytes, headEnd, end);
+    if (chunks.isFailed) return this.#fail('response-malformed', 'a chunk of the answer');
+    const trailer = this.#endChunks(chunks, stopped, end);
+    if (!chunks.isDone) this.#armBodyDeadline();
+    this.#owner!.onHead(head, headStart, headEnd, chunks.outStart, chunks.outEnd, 'chunked', chunks.isDone && trailer === null);
+    if (trailer !== null) this.#owner?.onTrailer(trailer);
+  }
+
+  /** After a feed: back to rest if the body is done. Returns its trailer section, or null. */
+  #endChunks(chunks: ChunkedBody, stopped: number, end: number): Buffer | null {
+    if (!chunks.isDone) return null;
+    if (stopped < end) this.mustClose = true;
+    this.#toRest();
+    return chunks.takeTrailer();
+  }
+
+  #readBody(start: number, end: number): void {
+    if (this.#phase === P.chunked) {
+      const chunks = this.#chunks!;
+      const stopped = chunks.feed(this.#read.bytes, start, end);
+      if (chunks.isFailed) return this.#fail('response-incomplete', 'a malformed chunk in the answer');
+      const trailer = this.#endChunks(chunks, stopped, end);
+      if (!chunks.isDone) this.#armBodyDeadline();
+      if (chunks.outEnd > chunks.outStart || (chunks.isDone && trailer === null)) this.#owner!.onBody(this.#read.bytes, chunks.outStart, chunks.outEnd, chunks.isDone && trailer === null);
+      if (trailer !== null) this.#owner?.onTrailer(trailer);
+      return;
+    }
+    if (this.#phase === P.untilClose) {
+      this.#armBodyDeadline();
+      this.#owner!.onBody(this.#read.bytes, start, end, false);
+      return;
+    }
+    const take = Math.min(end - start, this.#remaining);
+    this.#remaining -= take;
+    if (this.#remaining > 0) {
+      this.#armBodyDeadline();
+      this.#owner!.onBody(this.#read.bytes, start, start + take, false);
+      return;
+    }
+    if (take < end - start) this.mustClose = true;
+    this.#toRest();
+    this.#owner!.onBody(this.#read.bytes, start, start + take, true);
+  }
+
+  #beginTunnel(headStart: number, headEnd: number, end: number): void {
+    if (!this.#expectsUpgrade) return this.#fail('response-malformed', 'an upgrade nobody asked for');
+    this.#phase = P.tunnel;
+    this.mustClose = true;
+    this.#read.letGo();
+    this.#wheel.clear(this);
+    this.#owner!.onHead(sharedHead, headStart, headEnd, headEnd, headEnd, 'none', false);
+    if (end > headEnd) this.#owner?.onTunnel(this.#read.bytes, headEnd, end);
+  }
+
+  /** Between exchanges nothing is expected; the pool sets how long it may rest. */
+  #toRest(): void {
+    this.#phase = P.idle;
+    this.#wheel.clear(this);
+  }
+
+  #armBodyDeadline(): void {
+    if (this.#phase >= P.length && this.#phase <= P.untilClose && !this.#isPaused) this.#wheel.set(this, this.#bodyIdleMs);
+  }
+
+  #onEnd(): void {
+    switch (this.#phase) {
+      case P.untilClose:
+        this.#toRest();
+        this.#owner!.onBody(this.#read.bytes, HEADROOM, HEADROOM, true);
+        return;
+      case P.tunnel:
+        this.#owner?.onTunnelEnd();
+        return;
+      case P.head:
+        return this.#failWaiting('closed the connection');
+      case P.length:
+      case P.chunked:
+        return this.#fail('response-incomplete', 'closed in the middle of its answer');
+      default:
+        this.destroy();
+    }
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    const cause = error.code ?? error.message;
+    switch (this.#phase) {
+      case P.connecting:
+        return this.#fail(error.code === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
+      case P.head:
+        return this.#failWaiting(cause);
+      case P.idle:
+      case P.closed:
+        return this.destroy();
+      default:
+        return this.#fail('response-incomplete', cause);
+    }
+  }
+
+  /** Lost while the answer was due: may be sent again only if no byte of it came. */
+  #failWaiting(detail: string): void {
+    this.#fail(this.#read.held === 0 ? 'connection-lost' : 'response-malformed', detail);
+  }
+
+  #onClose(): void {
+    if (this.#phase !== P.closed) this.#fail('connection-lost', 'closed');
+    this.backend.onConnectionClosed(this);
+  }
+
+  #fail(code: ErrorCode, detail: string): void {
+    const owner = this.#owner;
+    this.destroy();
+    owner?.onFailure(code, detail);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A snapshot brought to life in one worker: built aside, a slice at a time so
+ * that traffic goes on, and swapped in whole. Backends are taken over from the
+ * running one by their rows, with their connections.
+ */
+import { yieldToLoop } from '../../base/clock.ts';
+import type { SnapshotRows } from '../../shared/thread-messages.ts';
+import type { ListenerSpec, PoolSpec, Snapshot } from '../../shared/snapshot.ts';
+import { PoolBalancer } from '../balance/candidates.ts';
+import { resolveAlgorithm } from '../balance/load-module.ts';
+import { Backend } from '../connect/backend.ts';
+import { compileRoutesSliced } from '../route/route-table.ts';
+import { LiveListener } from './live-listener.ts';
+import { LivePool } from './live-pool.ts';
+import { LiveRoute } from './live-route.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** Parts made between two turns of the loop: about 2 ms. */
+const PARTS_PER_TURN = 500;
+
+export interface LiveConfig {
+  readonly number: number;
+  readonly snapshot: Snapshot;
+  readonly listeners: ReadonlyMap<string, LiveListener>;
+  readonly pools: ReadonlyMap<string, LivePool>;
+  /** By row number. */
+  readonly backends: ReadonlyMap<number, Backend>;
+}
+
+/** Changes nothing that serves: `previous` goes on until the caller swaps. */
+export async function buildLiveConfig(snapshot: Snapshot, number: number, rows: SnapshotRows, previous: LiveConfig | null, context: WorkerContext): Promise<LiveConfig> {
+  const builder = new LiveConfigBuilder(rows, previous, context);
+  const pools = new Map<string, LivePool>();
+  for (let i = 0; i < snapshot.pools.length; i++) {
+    const spec = snapshot.pools[i]!;
+    pools.set(spec.name, await builder.pool(spec, rows.pools[i]!));
+  }
+  const listeners = new Map<string, LiveListener>();
+  for (let i = 0; i < snapshot.listeners.length; i++) {
+    const spec = snapshot.listeners[i]!;
+    listeners.set(spec.name, await builder.listener(spec, rows.listeners[i]!, pools));
+  }
+  return { number, snapshot, listeners, pools, backends: builder.backends };
+}
+
+class LiveConfigBuilder {
+  readonly backends = new Map<number, Backend>();
+  readonly #rows: SnapshotRows;
+  readonly #previous: LiveConfig | null;
+  readonly #context: WorkerContext;
+  #nextBackend = 0;
+  #nextRoute = 0;
+  #parts = 0;
+
+  constructor(rows: SnapshotRows, previous: LiveConfig | null, context: WorkerContext) {
+    this.#rows = rows;
+    this.#previous = previous;
+    this.#context = context;
+  }
+
+  async pool(spec: PoolSpec, row: number): Promise<LivePool> {
+    const { table, counters } = this.#context;
+    const backends: Backend[] = [];
+    for (const backend of spec.backends) {
+      const backendRow = this.#rows.backends[this.#nextBackend++]!;
+      const kept = this.#previous?.backends.get(backendRow);
+      const live = kept ?? new Backend(backend, backendRow, table.backend(backendRow), counters.backends.at(backendRow), spec.connections, this.#context.wheel);
+      this.backends.set(backendRow, live);
+      backends.push(live);
+      await this.#breathe();
+    }
+    const poolRow = table.pool(row);
+    const balancer = new PoolBalancer(
+      { spec, algorithm: await resolveAlgorithm(spec.algorithm, this.#context.pluginsDir), pool: poolRow, backends: backends.map((backend) => backend.row) },
+      this.#poolEnvironment(backends),
+      this.#previous?.pools.get(spec.name)?.balancer ?? null,
+    );
+    return new LivePool(spec, poolRow, counters.pools.at(row), balancer, backends);
+  }
+
+  async listener(spec: ListenerSpec, row: number, pools: ReadonlyMap<string, LivePool>): Promise<LiveListener> {
+    const { table, counters, clock } = this.#context;
+    const routes: LiveRoute[] = [];
+    for (const route of spec.routes) {
+      const routeRow = this.#rows.routes[this.#nextRoute++]!;
+      const pool = route.action.kind === 'pool' ? pools.get(route.action.pool)! : null;
+      routes.push(new LiveRoute(route, routeRow, counters.routes.at(routeRow), pool));
+      await this.#breathe();
+    }
+    return new LiveListener(spec, table.listener(row), counters.listeners.at(row), await compileRoutesSliced(spec.routes, clock), routes);
+  }
+
+  #poolEnvironment(backends: readonly Backend[]): ConstructorParameters<typeof PoolBalancer>[1] {
+    const { clock, random, log, send } = this.#context;
+    return {
+      clock,
+      random,
+      log,
+      ejected: (index, forMs, reason) => send({ kind: 'ejected', row: backends[index]!.rowNumber, forMs, reason }),
+    };
+  }
+
+  async #breathe(): Promise<void> {
+    if (++this.#parts % PARTS_PER_TURN === 0) await yieldToLoop();
+  }
+}

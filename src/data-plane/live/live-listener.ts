@@ -1,0 +1,27 @@
+/** A listener of one snapshot in one worker: what the next request on any of its connections is held to. */
+import { AddressSet } from '../../net/address.ts';
+import type { ListenerRow } from '../../shared/backend-table.ts';
+import type { ListenerSpec } from '../../shared/snapshot.ts';
+import type { RouteTable } from '../route/route-query.ts';
+import type { LiveRoute } from './live-route.ts';
+
+export class LiveListener {
+  readonly spec: ListenerSpec;
+  readonly row: ListenerRow;
+  /** This worker's page and the index of its first cell (listenerColumns). */
+  readonly counters: Float64Array;
+  readonly base: number;
+  readonly table: RouteTable;
+  readonly routes: readonly LiveRoute[];
+  readonly trusted: AddressSet;
+
+  constructor(spec: ListenerSpec, row: ListenerRow, counters: { cells: Float64Array; base: number }, table: RouteTable, routes: readonly LiveRoute[]) {
+    this.spec = spec;
+    this.row = row;
+    this.counters = counters.cells;
+    this.base = counters.base;
+    this.table = table;
+    this.routes = routes;
+    this.trusted = new AddressSet(spec.trustedProxies);
+  }
+}

@@ -1,0 +1,28 @@
+/** A pool of one snapshot in one worker: its balancer, and the backends, which outlive the snapshot. */
+import type { PoolRow } from '../../shared/backend-table.ts';
+import type { PoolSpec } from '../../shared/snapshot.ts';
+import type { PoolBalancer } from '../balance/candidates.ts';
+import type { Backend } from '../connect/backend.ts';
+
+export class LivePool {
+  readonly spec: PoolSpec;
+  readonly row: PoolRow;
+  /** This worker's page and the index of its first cell (poolColumns). */
+  readonly counters: Float64Array;
+  readonly base: number;
+  readonly balancer: PoolBalancer;
+  /** In file order. */
+  readonly backends: readonly Backend[];
+  /** A limit per backend is set, so a pick must look whether it is reached. */
+  readonly hasLimit: boolean;
+
+  constructor(spec: PoolSpec, row: PoolRow, counters: { cells: Float64Array; base: number }, balancer: PoolBalancer, backends: readonly Backend[]) {
+    this.spec = spec;
+    this.row = row;
+    this.counters = counters.cells;
+    this.base = counters.base;
+    this.balancer = balancer;
+    this.backends = backends;
+    this.hasLimit = spec.connections.perBackend !== 0;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Field lines (RFC 9112 §5) as offsets into the bytes they stand in: no string
+ * is made. One object is filled again and again; its owner must have read it
+ * before the next message is parsed.
+ */
+import { CR, FIELD_VALUE, HEAD_TOO_LARGE, INCOMPLETE, LF, MALFORMED, SPACE, TAB, TOKEN_FOLDED, COLON } from './bytes.ts';
+import { fieldId, HASH_START } from './field-names.ts';
+
+/** The most fields a message may have, whatever the config allows: the size of the preallocated arrays. */
+export const FIELD_COUNT_LIMIT = 1024;
+
+export class FieldLines {
+  count = 0;
+  /** Position of the name, of the byte after it, of the value, and of the byte after that. */
+  readonly nameStart = new Int32Array(FIELD_COUNT_LIMIT);
+  readonly nameEnd = new Int32Array(FIELD_COUNT_LIMIT);
+  readonly valueStart = new Int32Array(FIELD_COUNT_LIMIT);
+  readonly valueEnd = new Int32Array(FIELD_COUNT_LIMIT);
+  /** Number of the name (FIELD in field-names.ts). */
+  readonly id = new Uint8Array(FIELD_COUNT_LIMIT);
+
+  /** Index of the first field with this number, or -1. */
+  indexOf(id: number): number {
+    for (let i = 0; i < this.count; i++) if (this.id[i] === id) return i;
+    return -1;
+  }
+}
+
+/**
+ * Scans field lines from `start` to the empty line. Returns the position after
+ * the empty line, or INCOMPLETE, MALFORMED, HEAD_TOO_LARGE (too many fields).
+ * Folded lines, a space before the colon, bare CR, bare LF, NUL and other
+ * control bytes are malformed (RFC 9112 §2.2, §5.1, §5.2; RFC 9110 §5.5).
+ */
+export function scanFieldLines(bytes: Uint8Array, start: number, end: number, countMax: number, out: FieldLines): number {
+  let pos = start;
+  let count = 0;
+  const most = countMax === 0 || countMax > FIELD_COUNT_LIMIT ? FIELD_COUNT_LIMIT : countMax;
+  while (true) {
+    if (pos >= end) return INCOMPLETE;
+    let byte = bytes[pos]!;
+    if (byte === CR) {
+      if (pos + 1 >= end) return INCOMPLETE;
+      if (bytes[pos + 1] !== LF) return MALFORMED;
+      out.count = count;
+      return pos + 2;
+    }
+    if (count === most) return HEAD_TOO_LARGE;
+    const nameStart = pos;
+    let hash = HASH_START;
+    let folded = TOKEN_FOLDED[byte]!;
+    while (folded !== 0) {
+      hash = (Math.imul(hash, 31) + folded) | 0;
+      if (++pos >= end) return INCOMPLETE;
+      byte = bytes[pos]!;
+      folded = TOKEN_FOLDED[byte]!;
+    }
+    if (byte !== COLON || pos === nameStart) return MALFORMED;
+    out.nameStart[count] = nameStart;
+    out.nameEnd[count] = pos;
+    out.id[count] = fieldId(bytes, nameStart, pos, hash);
+    pos++;
+    while (pos < end && (bytes[pos] === SPACE || bytes[pos] === TAB)) pos++;
+    const valueStart = pos;
+    while (pos < end && FIELD_VALUE[bytes[pos]!] === 1) pos++;
+    if (pos + 1 >= end) return pos < end && bytes[pos] !== CR ? MALFORMED : INCOMPLETE;
+    if (bytes[pos] !== CR || bytes[pos + 1] !== LF) return MALFORMED;
+    let valueEnd = pos;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SPACE || bytes[valueEnd - 1] === TAB)) valueEnd--;
+    out.valueStart[count] = valueStart;
+    out.valueEnd[count] = valueEnd;
+    count++;
+    pos += 2;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The story of a request, in one place:
+ *
+ *   1 listen   a socket comes in                    listen/
+ *   2 parse    bytes become a head and a body       parse/
+ *   3 route    the head finds its route             route/
+ *   4 balance  the route's pool finds a backend     balance/
+ *   5 connect  the backend gives a connection       connect/
+ *   6 relay    the request goes up, the answer down relay/
+ *
+ * Steps 1 and 2 belong to the client's connection, which calls `begin` with a
+ * parsed head. A failure in 5 or 6 comes back here as a code, and this is the
+ * only place that picks again, so retry is one loop.
+ */
+import type { ErrorCode } from '../base/errors.ts';
+import { errorSpecs } from '../base/errors.ts';
+import { TICK_MS } from '../base/timer-wheel.ts';
+import { backendColumns } from '../shared/counter-pages.ts';
+import { countAnswer, countEnd, countExchange, countFailure, countStart } from './accounting.ts';
+import { hashKey } from './balance/key.ts';
+import type { Http1Connection } from './connect/http1-connection.ts';
+import type { Exchange } from './exchange.ts';
+import type { LivePool } from './live/live-pool.ts';
+import type { LiveRoute } from './live/live-route.ts';
+import type { WorkerContext } from './live/worker-context.ts';
+import type { RequestHead } from './parse/request-head.ts';
+import { errorReply, fixedReply, redirectReply } from './relay/own-replies.ts';
+import { buildRequestHead, requestIdOf } from './relay/request-head-builder.ts';
+import type { RelayOutcome } from './relay/http-relay.ts';
+import { mayBeSentAgain } from './relay/retry-rules.ts';
+import { HeadQuery } from './route/head-query.ts';
+import { AMBIGUOUS_PATH, NO_ROUTE } from './route/route-query.ts';
+
+/** A body of up to this many bytes that came with the head leaves in the head's own write. */
+const JOINED_BODY_BYTES_MAX = 8 * 1024;
+
+export class Pipeline implements RelayOutcome {
+  readonly #context: WorkerContext;
+  readonly #query = new HeadQuery();
+  /** The exchange whose backend is being picked: what `#isPassedOver` speaks of. */
+  #picking: Exchange | null = null;
+  readonly #isPassedOver = (index: number): boolean => {
+    const x = this.#picking!;
+    return (x.tried !== null && x.tried.includes(index)) || x.pool!.backends[index]!.isFull;
+  };
+
+  constructor(context: WorkerContext) {
+    this.#context = context;
+  }
+
+  /** Takes a request whose head was just parsed into `head`; of its body, `firstBody` is there. */
+  begin(x: Exchange, head: RequestHead): void {
+    x.startedMs = this.#context.clock.monotonicMs();
+    // 3 route
+    const { table, routes } = x.listener;
+    const query = this.#query.open(head, x.clientAddress);
+    const index = table.find(query);
+    if (index === NO_ROUTE) return this.fail(x, 'no-route');
+    if (index === AMBIGUOUS_PATH) return this.fail(x, 'ambiguous-path');
+    const route = routes[index]!;
+    x.route = route;
+    const { totalMs } = route.spec.timeouts;
+    if (totalMs !== 0) x.totalTick = this.#context.wheel.now + Math.ceil(totalMs / TICK_MS) + 1;
+    if (route.pool === null) return this.#answerOurselves(x, route, head);
+    x.pool = route.pool;
+    const { key } = route.pool.balancer;
+    x.keyHash = key === null ? 0 : hashKey(key, query);
+    const newTarget = route.rewrite === null ? null : route.rewrite.rewriteTarget(query.path(), query.query());
+    const connection = this.#reach(x, route.pool, false);
+    if (connection === null) return this.fail(x, 'no-backend');
+    // 6 relay
+    const joined = x.firstBody.end - x.firstBody.start;
+    buildRequestHead(x, head, newTarget, connection, joined <= JOINED_BODY_BYTES_MAX ? joined : 0);
+    if (this.#context.accessLog !== null) x.requestId = requestIdOf(connection);
+    this.#start(x, connection, false);
+  }
+
+  #start(x: Exchange, connection: Http1Connection, isAgain: boolean): void {
+    x.attemptStartedMs = x.attempts === 1 ? x.startedMs : this.#context.clock.monotonicMs();
+    if (isAgain) x.relay.startAgain(connection);
+    else x.relay.start(connection);
+  }
+
+  /** Steps 4 and 5: a connection to a backend, the attempt counted on it; null if none is to be had. */
+  #reach(x: Exchange, pool: LivePool, mustBeFresh: boolean): Http1Connection | null {
+    this.#picking = x;
+    while (true) {
+      // 4 balance
+      const needsLook = pool.hasLimit || x.tried !== null;
+      const index = pool.balancer.pick(x.keyHash, needsLook ? this.#isPassedOver : null);
+      if (index === -1) return null;
+      const backend = pool.backends[index]!;
+      // 5 connect
+      const connection = (mustBeFresh ? null : backend.takeIdle()) ?? backend.open();
+      if (connection !== null) {
+        x.backendIndex = index;
+        x.backend = backend;
+        x.attempts++;
+        countStart(backend);
+        return connection;
+      }
+      // Another worker took its last place, or its name has no address.
+      (x.tried ??= []).push(index);
+    }
+  }
+
+  onAnswer(x: Exchange): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    x.backendMs = nowMs - x.attemptStartedMs;
+    countAnswer(x, x.backendMs / 1000);
+    const { balancer } = x.pool!;
+    balancer.ejection.onSuccess(x.backendIndex);
+    balancer.observeLatency(x.backendIndex, x.backendMs * 1000, nowMs);
+  }
+
+  onComplete(x: Exchange): void {
+    countEnd(x.backend!);
+    this.#finish(x);
+  }
+
+  onFailure(x: Exchange, code: ErrorCode, detail: string): void {
+    const backend = x.backend!;
+    countEnd(backend);
+    countFailure(x, code, this.#context.clock.monotonicMs());
+    if (backend.named && errorSpecs[code].retry === 'connect') this.#context.send({ kind: 'resolve', row: backend.rowNumber });
+    this.#context.log(code === 'internal' ? 'error' : 'debug', 'an attempt failed', { pool: x.pool!.spec.name, backend: backend.address, error: code, detail, attempt: x.attempts });
+    if (mayBeSentAgain(x, code) && this.#sendAgain(x)) return;
+    if (x.hasAnswered) {
+      x.error = code;
+      x.client.abort();
+      this.#finish(x);
+    } else this.fail(x, code);
+  }
+
+  /** Over a fresh connection, to another backend if there is one. False: to none. */
+  #sendAgain(x: Exchange): boolean {
+    (x.tried ??= []).push(x.backendIndex);
+    const pool = x.pool!;
+    let connection = this.#reach(x, pool, true);
+    if (connection === null) {
+      // No other one: the same again, if it is still to be had.
+      x.tried = null;
+      connection = this.#reach(x, pool, true);
+      if (connection === null) return false;
+    }
+    x.backend!.counters[x.backend!.base + backendColumns.retries]!++;
+    this.#start(x, connection, true);
+    return true;
+  }
+
+  /** The client's side ended it: gone, stalled, too large a body. */
+  cancel(x: Exchange, code: ErrorCode): void {
+    if (x.relay.isActive) {
+      x.relay.cancel();
+      countEnd(x.backend!);
+    }
+    x.error = code;
+    this.#finish(x);
+  }
+
+  /** The client's side or the route refuses it: answered with our own reply if nothing went out yet. */
+  fail(x: Exchange, code: ErrorCode): void {
+    if (x.relay.isActive) {
+      x.relay.cancel();
+      countEnd(x.backend!);
+    }
+    x.error = code;
+    const { status } = errorSpecs[code];
+    if (x.hasAnswered || status === 0) x.client.abort();
+    else {
+      x.status = status;
+      x.client.sendOwnReply(errorReply(code, x.client.wantsJson()));
+    }
+    this.#finish(x);
+  }
+
+  #answerOurselves(x: Exchange, route: LiveRoute, head: RequestHead): void {
+    const { action } = route.spec;
+    if (action.kind === 'respond') {
+      x.status = action.status;
+      x.client.sendOwnReply(fixedReply(action.status, action.contentType, action.body));
+    } else if (route.redirect !== null) {
+      const query = this.#query.open(head, x.clientAddress);
+      x.status = route.redirect.status;
+      x.client.sendOwnReply(redirectReply(route.redirect.status, route.redirect.location(query, 'http', query.authority())));
+    }
+    this.#finish(x);
+  }
+
+  #finish(x: Exchange): void {
+    countExchange(x, this.#context, this.#context.clock.monotonicMs());
+    x.client.finish();
+  }
+}

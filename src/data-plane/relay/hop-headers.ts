@@ -1,0 +1,70 @@
+/**
+ * Which fields end here (RFC 9110 §7.6.1) and which we speak for ourselves:
+ * the tables behind both head builders.
+ */
+import { isNominated } from '../parse/body-framing.ts';
+import type { FieldLines } from '../parse/field-lines.ts';
+import { FIELD } from '../parse/field-names.ts';
+
+const KEEP = 0;
+const DROP = 1;
+const DROP_UNTRUSTED = 2;
+
+const requestRule = new Uint8Array(256);
+requestRule[FIELD.disguised] = DROP;
+requestRule[FIELD.connection] = DROP;
+requestRule[FIELD.keepAlive] = DROP;
+requestRule[FIELD.proxyConnection] = DROP;
+requestRule[FIELD.te] = DROP;
+requestRule[FIELD.transferEncoding] = DROP;
+requestRule[FIELD.upgrade] = DROP;
+requestRule[FIELD.http2Settings] = DROP;
+requestRule[FIELD.xForwardedFor] = DROP;
+requestRule[FIELD.xForwardedProto] = DROP_UNTRUSTED;
+requestRule[FIELD.xForwardedHost] = DROP_UNTRUSTED;
+requestRule[FIELD.xForwardedPort] = DROP_UNTRUSTED;
+requestRule[FIELD.xRequestId] = DROP_UNTRUSTED;
+requestRule[FIELD.forwarded] = DROP_UNTRUSTED;
+requestRule[FIELD.xRealIp] = DROP_UNTRUSTED;
+
+/** Fields a Connection field may not take away: they frame or route the message, or are ours. */
+const protectedFromNomination = new Uint8Array(256);
+for (const id of [FIELD.contentLength, FIELD.host, FIELD.expect, FIELD.trailer, FIELD.via]) protectedFromNomination[id] = 1;
+
+/** True if field `index` of a request is not passed on as it came. */
+export function endsHere(bytes: Buffer, fields: FieldLines, index: number, isTrusted: boolean, nominatesFields: boolean): boolean {
+  const id = fields.id[index]!;
+  const rule = requestRule[id]!;
+  if (rule === DROP || (rule === DROP_UNTRUSTED && !isTrusted)) return true;
+  return nominatesFields && rule === KEEP && protectedFromNomination[id] === 0 && isNominated(bytes, fields, index);
+}
+
+const answerRule = new Uint8Array(256);
+answerRule[FIELD.connection] = DROP;
+answerRule[FIELD.keepAlive] = DROP;
+answerRule[FIELD.proxyConnection] = DROP;
+answerRule[FIELD.upgrade] = DROP;
+answerRule[FIELD.te] = DROP;
+
+/** True if field `index` of an answer is not passed on. `takesChunks`: the transfer coding passes as it is. */
+export function endsAtProxy(bytes: Buffer, fields: FieldLines, index: number, takesChunks: boolean, nominatesFields: boolean): boolean {
+  const id = fields.id[index]!;
+  if (id === FIELD.other) return nominatesFields && isNominated(bytes, fields, index);
+  if (id === FIELD.transferEncoding) return !takesChunks;
+  return answerRule[id] === DROP;
+}
+
+/**
+ * Fields that must not come in a trailer section (RFC 9110 §6.5.1): those that
+ * frame, route, authenticate or control, and ours.
+ */
+const forbiddenTrailers = new Set([
+  'age', 'authorization', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'content-type', 'cookie', 'date', 'expect', 'expires', 'host',
+  'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'location', 'max-forwards', 'pragma', 'proxy-authenticate', 'proxy-authorization',
+  'range', 'retry-after', 'set-cookie', 'te', 'trailer', 'vary', 'warning', 'www-authenticate',
+]);
+
+export function mayTrail(bytes: Buffer, fields: FieldLines, index: number): boolean {
+  if (fields.id[index] !== FIELD.other) return false;
+  return !forbiddenTrailers.has(bytes.toString('latin1', fields.nameStart[index], fields.nameEnd[index]).toLowerCase().replaceAll('_', '-'));
+}

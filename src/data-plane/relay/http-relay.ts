@@ -1,0 +1,224 @@
+/**
+ * One exchange over one backend connection at a time: request up, answer down.
+ * It knows neither pools nor balancing: a failure goes to `outcome`, which may
+ * give it another connection. What the backend's side cannot take yet is kept
+ * here, and the client is not read meanwhile.
+ */
+import type { ErrorCode } from '../../base/errors.ts';
+import type { ConnectionOwner } from '../connect/connection-owner.ts';
+import type { Http1Connection } from '../connect/http1-connection.ts';
+import type { AnswerSink, BodyKind, Exchange } from '../exchange.ts';
+import type { ResponseHead } from '../parse/response-head.ts';
+import { METHOD } from '../parse/request-head.ts';
+import type { BuiltHead } from './request-head-builder.ts';
+import { filterTrailers } from './trailers.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** What the pipeline does with the end of an attempt. */
+export interface RelayOutcome {
+  /** The head of a final answer came. */
+  onAnswer(exchange: Exchange): void;
+  /** The answer is complete and handed to the client; the connection was let go. */
+  onComplete(exchange: Exchange): void;
+  /** The attempt failed; its connection is gone. */
+  onFailure(exchange: Exchange, code: ErrorCode, detail: string): void;
+}
+
+export class HttpRelay implements ConnectionOwner {
+  readonly #exchange: Exchange;
+  readonly #client: AnswerSink;
+  readonly #outcome: RelayOutcome;
+  #connection: Http1Connection | null = null;
+  /** Request body that came before the connection did; kept until it is written. */
+  #queue: Buffer[] | null = null;
+  /** The request as it was last sent: what another attempt sends. */
+  #sent: BuiltHead = { out: Buffer.alloc(0), outLength: 0 };
+  #isTunnel = false;
+  #tunnelEnded = 0;
+
+  constructor(exchange: Exchange, outcome: RelayOutcome) {
+    this.#exchange = exchange;
+    this.#client = exchange.client;
+    this.#outcome = outcome;
+  }
+
+  get isActive(): boolean {
+    return this.#connection !== null;
+  }
+
+  /** Begins the attempt on a connection whose `out` holds the head. */
+  start(connection: Http1Connection): void {
+    const x = this.#exchange;
+    const { route } = x;
+    this.#connection = connection;
+    this.#isTunnel = false;
+    this.#tunnelEnded = 0;
+    const first = x.firstBody;
+    if (first.end > first.start) this.#takeFirstBody(connection);
+    connection.begin(this, {
+      limits: x.listener.spec.limits,
+      isHeadRequest: x.method === METHOD.head,
+      takesChunks: this.#client.takesChunks,
+      expectsUpgrade: x.wantsUpgrade,
+      responseTimeoutMs: route!.spec.timeouts.responseMs,
+      bodyIdleMs: route!.spec.timeouts.idleMs,
+    });
+    if (connection.isConnected) this.#afterConnect(connection);
+  }
+
+  /** Begins another attempt with the request as it was sent before. */
+  startAgain(connection: Http1Connection): void {
+    connection.out = this.#sent.out;
+    connection.outLength = this.#sent.outLength;
+    this.start(connection);
+  }
+
+  /** The body that came with the head joins it in one write if it fits; it stays in `out` for another attempt. */
+  #takeFirstBody(connection: Http1Connection): void {
+    const first = this.#exchange.firstBody;
+    const length = first.end - first.start;
+    if (length <= connection.out.length - connection.outLength) {
+      first.bytes.copy(connection.out, connection.outLength, first.start, first.end);
+      connection.outLength += length;
+    } else (this.#queue ??= []).unshift(first.bytes.subarray(first.start, first.end));
+    first.start = first.end = 0;
+  }
+
+  /** More request body. Returns false if the client must not be read until `resumeBody`. The bytes are not reused by the caller. */
+  sendBody(bytes: Buffer, start: number, end: number): boolean {
+    const connection = this.#connection;
+    if (connection === null) return true;
+    const part = bytes.subarray(start, end);
+    if (connection.isConnected) return connection.write(part);
+    (this.#queue ??= []).push(part);
+    return false;
+  }
+
+  /** The request body is complete. */
+  endBody(): void {
+    if (this.#connection?.isConnected === true) this.#connection.awaitAnswer();
+  }
+
+  sendTunnel(bytes: Buffer, start: number, end: number): boolean {
+    return this.#connection === null || this.#connection.write(bytes.subarray(start, end));
+  }
+
+  /** The client shut down its sending side of the tunnel. */
+  endTunnel(): void {
+    this.#connection?.endWriting();
+    this.#closeTunnelHalf();
+  }
+
+  /** The client is gone, or was answered otherwise: the backend's work is called off (a connection in mid exchange is closed). */
+  cancel(): void {
+    const connection = this.#connection;
+    this.#detach();
+    connection?.destroy();
+  }
+
+  /** The client took what it was sent: go on reading the answer. */
+  onClientFlushed(): void {
+    this.#connection?.resume();
+  }
+
+  onConnected(): void {
+    this.#afterConnect(this.#connection!);
+  }
+
+  #afterConnect(connection: Http1Connection): void {
+    const queue = this.#queue;
+    let isFlushed = true;
+    if (queue !== null) {
+      this.#queue = null;
+      for (const part of queue) isFlushed = connection.write(part);
+    }
+    if (this.#exchange.isBodyComplete) connection.awaitAnswer();
+    else if (isFlushed) this.#client.resumeBody();
+  }
+
+  onFlushed(): void {
+    if (!this.#exchange.isBodyComplete || this.#isTunnel) this.#client.resumeBody();
+    else this.#connection?.awaitAnswer();
+  }
+
+  onInterim(head: ResponseHead, start: number, end: number): void {
+    this.#client.sendInterim(head, start, end);
+  }
+
+  onHead(head: ResponseHead, headStart: number, headEnd: number, bodyStart: number, bodyEnd: number, kind: BodyKind, isLast: boolean): void {
+    const x = this.#exchange;
+    x.status = head.status;
+    this.#outcome.onAnswer(x);
+    x.hasAnswered = true;
+    x.answerBytes += bodyEnd - bodyStart;
+    const isUpgrade = head.status === 101;
+    const isFlushed = this.#client.sendHead(head, headStart, headEnd, bodyStart, bodyEnd, kind, isLast);
+    if (isUpgrade) this.#beginTunnel();
+    else this.#afterSend(isFlushed, isLast);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    this.#exchange.answerBytes += end - start;
+    this.#afterSend(this.#client.sendBody(bytes, start, end, isLast), isLast);
+  }
+
+  onTrailer(section: Buffer): void {
+    const trailer = filterTrailers(section);
+    if (trailer === null) this.onFailure('response-incomplete', 'malformed trailers');
+    else this.#afterSend(this.#client.sendTrailer(trailer), true);
+  }
+
+  #afterSend(isFlushed: boolean, isLast: boolean): void {
+    const connection = this.#connection;
+    // The client's socket may have failed in the write itself.
+    if (connection === null) return;
+    if (!isLast) {
+      if (!isFlushed) connection.pause();
+      return;
+    }
+    if (!isFlushed) connection.keepBytes();
+    if (!this.#exchange.isBodyComplete) connection.mustClose = true;
+    this.#detach();
+    connection.backend.release(connection);
+    this.#outcome.onComplete(this.#exchange);
+  }
+
+  #beginTunnel(): void {
+    this.#isTunnel = true;
+    this.#client.startTunnel();
+  }
+
+  onTunnel(bytes: Buffer, start: number, end: number): void {
+    this.#exchange.answerBytes += end - start;
+    if (!this.#client.sendTunnel(bytes, start, end)) this.#connection?.pause();
+  }
+
+  onTunnelEnd(): void {
+    this.#client.endTunnel();
+    this.#closeTunnelHalf();
+  }
+
+  /** Both sides ended: the tunnel is complete. */
+  #closeTunnelHalf(): void {
+    if (++this.#tunnelEnded < 2) return;
+    this.cancel();
+    this.#outcome.onComplete(this.#exchange);
+  }
+
+  onFailure(code: ErrorCode, detail: string): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection !== null) {
+      this.#sent = { out: connection.out, outLength: connection.outLength };
+      connection.out = NO_BYTES;
+      connection.destroy();
+    }
+    this.#outcome.onFailure(this.#exchange, code, detail);
+  }
+
+  #detach(): void {
+    this.#connection = null;
+    this.#queue = null;
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Request ids: 32 hexadecimal digits, 20 drawn once by the worker and 12
+ * counted up. Unique over workers and restarts; not a secret.
+ */
+import { randomBytes } from 'node:crypto';
+
+const PREFIX_DIGITS = 20;
+const prefix = Buffer.from(randomBytes(PREFIX_DIGITS / 2).toString('hex'), 'latin1');
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+let high = 0;
+let low = 0;
+
+export const REQUEST_ID_LENGTH = 32;
+
+/** Writes the next id at `at`; returns the position after it. */
+export function writeRequestId(out: Buffer, at: number): number {
+  low = (low + 1) & 0xffffff;
+  if (low === 0) high = (high + 1) & 0xffffff;
+  prefix.copy(out, at);
+  writeHex24(out, at + PREFIX_DIGITS, high);
+  writeHex24(out, at + PREFIX_DIGITS + 6, low);
+  return at + REQUEST_ID_LENGTH;
+}
+
+function writeHex24(out: Buffer, at: number, value: number): void {
+  out[at] = DIGITS[value >>> 20]!;
+  out[at + 1] = DIGITS[(value >>> 16) & 15]!;
+  out[at + 2] = DIGITS[(value >>> 12) & 15]!;
+  out[at + 3] = DIGITS[(value >>> 8) & 15]!;
+  out[at + 4] = DIGITS[(value >>> 4) & 15]!;
+  out[at + 5] = DIGITS[value & 15]!;
+}

@@ -1,0 +1,98 @@
+/**
+ * The head of an answer as the client gets it, rewritten where it stands in
+ * the connection's read buffer: lines that end here are closed up from behind,
+ * and ours go after the status line, so that head and body still leave in one
+ * write. The buffer has HEADROOM before the head.
+ */
+import type { FieldLines } from '../parse/field-lines.ts';
+import { FIELD } from '../parse/field-names.ts';
+import type { ResponseHead } from '../parse/response-head.ts';
+import type { LiveEdits } from '../live/live-route.ts';
+import { endsAtProxy } from './hop-headers.ts';
+
+/** What the client's side adds or takes, besides what ends here. */
+export interface AnswerRewrite {
+  /** Chunk lines pass as they are: Transfer-Encoding stays. */
+  takesChunks: boolean;
+  /** Lines to add, each with CR LF; null: none. */
+  added: Buffer | null;
+  edits: LiveEdits | null;
+  /** An upgrade was agreed: Connection and Upgrade stay. */
+  isUpgrade: boolean;
+}
+
+function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boolean {
+  const { bytes, fields } = head;
+  if (how.edits !== null && how.edits.removes(bytes, fields, index)) return true;
+  const id = fields.id[index]!;
+  if (how.isUpgrade && (id === FIELD.connection || id === FIELD.upgrade)) return false;
+  return endsAtProxy(bytes, fields, index, how.takesChunks, head.nominatesFields);
+}
+
+/**
+ * Rewrites the head that ends at `headEnd` so that it ends at `headEnd - gap`
+ * (room for a chunk line), and returns where it now starts; -1 if there is no
+ * room before it, with nothing changed.
+ */
+export function rewriteAnswerHead(head: ResponseHead, headStart: number, headEnd: number, gap: number, how: AnswerRewrite): number {
+  const { bytes, fields } = head;
+  const addedLength = (how.added?.length ?? 0) + editLength(how.edits);
+  if (headStart - addedLength - gap < 0) return -1;
+  // HTTP/1.0 origins: the version on a connection is the sender's own (RFC 9110 §2.5).
+  bytes[headStart + 7] = 49;
+  let to = headEnd - gap;
+  let runEnd = headEnd;
+  for (let i = fields.count - 1; i >= 0; i--) {
+    if ((fields.id[i] === FIELD.other && how.edits === null && !head.nominatesFields) || !isLeftOut(head, i, how)) continue;
+    to = moveBack(bytes, lineEnd(fields, i, headEnd), runEnd, to);
+    runEnd = fields.nameStart[i]!;
+  }
+  if (addedLength === 0) return moveBack(bytes, headStart, runEnd, to);
+  const fieldsTo = to - (runEnd - head.fieldsStart);
+  const start = fieldsTo - addedLength - (head.fieldsStart - headStart);
+  // Whichever way the fields move, the status line must be out of their way, and they out of its.
+  if (fieldsTo < head.fieldsStart) bytes.copyWithin(start, headStart, head.fieldsStart);
+  moveBack(bytes, head.fieldsStart, runEnd, to);
+  if (fieldsTo >= head.fieldsStart) bytes.copyWithin(start, headStart, head.fieldsStart);
+  putAdded(bytes, fieldsTo - addedLength, how);
+  return start;
+}
+
+/** The same as a buffer of its own, for lines that do not fit before the head. */
+export function composeAnswerHead(head: ResponseHead, headStart: number, headEnd: number, how: AnswerRewrite): Buffer {
+  const { bytes, fields } = head;
+  const addedLength = (how.added?.length ?? 0) + editLength(how.edits);
+  const out = Buffer.allocUnsafe(headEnd - headStart + addedLength);
+  let at = bytes.copy(out, 0, headStart, head.fieldsStart);
+  out[7] = 49;
+  putAdded(out, at, how);
+  at += addedLength;
+  for (let i = 0; i < fields.count; i++) {
+    if (!isLeftOut(head, i, how)) at += bytes.copy(out, at, fields.nameStart[i], lineEnd(fields, i, headEnd));
+  }
+  at += bytes.copy(out, at, headEnd - 2, headEnd);
+  return out.subarray(0, at);
+}
+
+function lineEnd(fields: FieldLines, index: number, headEnd: number): number {
+  return index + 1 < fields.count ? fields.nameStart[index + 1]! : headEnd - 2;
+}
+
+/** Moves bytes[start, end) so that they end at `to`; returns where they start. */
+function moveBack(bytes: Buffer, start: number, end: number, to: number): number {
+  const length = end - start;
+  if (to !== end && length > 0) bytes.copyWithin(to - length, start, end);
+  return to - length;
+}
+
+function editLength(edits: LiveEdits | null): number {
+  let length = 0;
+  if (edits !== null) for (const line of edits.lines) length += line.length;
+  return length;
+}
+
+function putAdded(out: Buffer, at: number, how: AnswerRewrite): void {
+  let to = at;
+  if (how.added !== null) to += how.added.copy(out, to);
+  if (how.edits !== null) for (const line of how.edits.lines) to += line.copy(out, to);
+}
