@@ -1,0 +1,26 @@
+/** `npm run bench [-- load|algorithms|scale|micro …]`: see bench/README.md. Without a word it runs load. */
+import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
+import { runLoadBench } from './load/load-bench.ts';
+import { runMicroBenches } from './micro-bench.ts';
+import { runScaleBench } from './scale/scale-bench.ts';
+
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  load: runLoadBench,
+  algorithms: runAlgorithmsBench,
+  micro: runMicroBenches,
+  scale: runScaleBench,
+};
+
+const [name = 'load', ...args] = process.argv.slice(2);
+const run = benches[name];
+if (run === undefined) {
+  console.error(`no bench "${name}"; there are: ${Object.keys(benches).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  try {
+    await run(args);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}

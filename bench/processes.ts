@@ -1,0 +1,84 @@
+/**
+ * Processes under measurement: started pinned to a core where the machine can,
+ * waited for until they answer, and ended without leaving anything behind.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { cpus } from 'node:os';
+
+const STDERR_CHARS_MAX = 4000;
+const KILL_AFTER_MS = 8000;
+
+/** Proxies run on core 0, load and backends on core 1: neither can take time from the other. */
+export const PROXY_CORE = 0;
+export const LOAD_CORE = 1;
+export const pinning = cpus().length >= 2 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
+
+export interface Started {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  /** The end of what it wrote to stderr. */
+  stderr(): string;
+  stop(): Promise<void>;
+}
+
+export function start(core: number, command: string, args: readonly string[], options: { ipc?: boolean; env?: NodeJS.ProcessEnv } = {}): Started {
+  const [file, ...rest] = pinning ? ['taskset', '-c', String(core), command, ...args] : [command, ...args];
+  const child = spawn(file, rest, { stdio: ['ignore', 'ignore', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])], env: { ...process.env, ...options.env } });
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_CHARS_MAX);
+  });
+  child.once('error', (error) => {
+    stderr += error.message;
+  });
+  // taskset replaces itself by the command, so the child's pid is the command's.
+  return { pid: child.pid ?? -1, child, stderr: () => stderr, stop: () => end(child) };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGINT');
+  const late = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+  await ended;
+  clearTimeout(late);
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port given');
+  return address.port;
+}
+
+/** Waits until something accepts on `port`; fails with what the process said if it ends first. */
+export async function untilListening(name: string, started: Started, port: number, withinMs = 15_000): Promise<void> {
+  const giveUpAtMs = performance.now() + withinMs;
+  while (!(await accepts(port))) {
+    if (started.child.exitCode !== null || started.child.signalCode !== null) throw new Error(`${name} ended at its start:\n${started.stderr()}`);
+    if (performance.now() > giveUpAtMs) throw new Error(`${name} does not listen on ${port}:\n${started.stderr()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Full path of a program, also where /usr/sbin is not on the PATH; null if it is not installed. */
+export function findProgram(name: string): string | null {
+  const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
+  const found = spawnSync('sh', ['-c', `command -v ${name}`], { env: { ...process.env, PATH: path }, encoding: 'utf8' });
+  return found.status === 0 ? found.stdout.trim() : null;
+}

@@ -1,0 +1,68 @@
+/** The example configs load as they are, without so much as a warning, and say what the documents say of them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../src/config/load-config.ts';
+import type { Snapshot } from '../src/shared/snapshot.ts';
+import { root } from './tidy/sources.ts';
+
+const folders = ['config', 'config/migrating'];
+const examples = folders.flatMap((folder) => readdirSync(join(root, folder)).filter((file) => file.endsWith('.yaml')).map((file) => `${folder}/${file}`));
+
+async function load(example: string): Promise<Snapshot> {
+  const { snapshot, problems } = await loadConfig(join(root, example));
+  expect(problems.map(({ line, message }) => `${example}:${line}: ${message}`)).toEqual([]);
+  expect(snapshot).not.toBeNull();
+  return snapshot!;
+}
+
+function routeNames(snapshot: Snapshot): string[] {
+  return snapshot.listeners.flatMap((listener) => listener.routes.map((route) => route.name));
+}
+
+describe('an example config', () => {
+  it.each(examples)('%s loads', async (example) => {
+    const snapshot = await load(example);
+    expect(snapshot.listeners.length).toBeGreaterThan(0);
+  });
+
+  it.each(examples)('%s begins with what it shows', (example) => {
+    expect(readFileSync(join(root, example), 'utf8')).toMatch(/^# \S.{20,}/);
+  });
+
+  it('web: the weight is that of the third backend', async () => {
+    const { pools } = await load('config/web.yaml');
+    expect(pools[0]?.backends.map((backend) => backend.weight)).toEqual([1, 1, 2]);
+  });
+
+  it('canary: the header and the cookie lead to the new release, everything else to the old', async () => {
+    const snapshot = await load('config/canary.yaml');
+    const targets = snapshot.listeners[0]?.routes.map((route) => (route.action.kind === 'pool' ? route.action.pool : ''));
+    expect(targets).toEqual(['next', 'next', 'stable']);
+  });
+
+  it('active-passive: the second waits, and a pool without a usable backend does not panic', async () => {
+    const [pool] = (await load('config/active-passive.yaml')).pools;
+    expect(pool?.backends.map((backend) => backend.priority)).toEqual([0, 1]);
+    expect(pool?.panicShare).toBe(0);
+  });
+
+  it('sticky: the ring hashes the session cookie', async () => {
+    const [pool] = (await load('config/sticky.yaml')).pools;
+    expect(pool?.algorithm).toMatchObject({ name: 'ring-hash', key: { kind: 'cookie', name: 'session' } });
+  });
+
+  it('routing: each route does what its name says', async () => {
+    const snapshot = await load('config/routing.yaml');
+    expect(routeNames(snapshot)).toEqual(['moved', 'without-www', 'robots', 'api', 'site']);
+    expect(snapshot.listeners[0]?.routes.map((route) => route.action.kind)).toEqual(['redirect', 'redirect', 'respond', 'pool', 'pool']);
+  });
+});
+
+describe('docs/migrating.md', () => {
+  it('names every converted example, and no other', () => {
+    const text = readFileSync(join(root, 'docs/migrating.md'), 'utf8');
+    const named = [...text.matchAll(/\]\(\.\.\/(config\/migrating\/[\w-]+\.yaml)\)/g)].map((match) => match[1]!);
+    expect(named.sort()).toEqual(examples.filter((example) => example.startsWith('config/migrating/')).sort());
+  });
+});

@@ -1,0 +1,74 @@
+/** Pools in shared memory, as the monitor and the operator states meet them. */
+import { BackendTable, type BackendRow, type PoolRow } from '../../src/shared/backend-table.ts';
+import { placeBackends, type PlacedBackend } from '../../src/control-plane/backend-rows.ts';
+import type { BackendSpec, HealthSpec, PoolSpec } from '../../src/shared/snapshot.ts';
+import type { SnapshotRows } from '../../src/shared/thread-messages.ts';
+import { isIP } from 'node:net';
+import { plainPool } from './plain-snapshot.ts';
+
+export interface PoolSketch {
+  readonly name: string;
+  /** Addresses, or more of a backend. */
+  readonly backends: readonly (string | (Partial<BackendSpec> & { readonly address: string }))[];
+  readonly health?: HealthSpec | null;
+}
+
+export function healthSpec(changes: Partial<HealthSpec> = {}): HealthSpec {
+  return { type: 'tcp', options: {}, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500, ...changes };
+}
+
+export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec {
+  const given = typeof sketch === 'string' ? { address: sketch } : sketch;
+  const colon = given.address.lastIndexOf(':');
+  const host = given.address.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { host, port: Number(given.address.slice(colon + 1)), named: isIP(host) === 0, weight: 1, priority: 0, state: 'ready', ...given };
+}
+
+export function poolSpec({ name, backends, health = null }: PoolSketch): PoolSpec {
+  return { ...plainPool(name, []), backends: backends.map(backendSpec), health };
+}
+
+/** Gives each (pool, address) a row of its own, and the same one each time. */
+export class BackendRig {
+  readonly table = new BackendTable();
+  readonly #rows = new Map<string, number>();
+  readonly #pools = new Map<string, number>();
+
+  snapshot(...sketches: readonly PoolSketch[]): { snapshot: { pools: PoolSpec[] }; rows: Pick<SnapshotRows, 'pools' | 'backends'> } {
+    const pools = sketches.map(poolSpec);
+    const rows = {
+      pools: Int32Array.from(pools, ({ name }) => numberOf(this.#pools, name)),
+      backends: Int32Array.from(pools.flatMap((pool) => pool.backends.map(({ address }) => numberOf(this.#rows, `${pool.name} ${address}`)))),
+    };
+    this.table.ensure({ backends: this.#rows.size, pools: this.#pools.size, listeners: 0 });
+    return { snapshot: { pools }, rows };
+  }
+
+  place(...sketches: readonly PoolSketch[]): PlacedBackend[] {
+    const { snapshot, rows } = this.snapshot(...sketches);
+    const placed = placeBackends(snapshot, rows, this.table);
+    for (const { row, backend } of placed) {
+      row.state = backend.state;
+      row.weight = backend.weight;
+    }
+    return placed;
+  }
+
+  numberOf(pool: string, address: string): number {
+    return this.#rows.get(`${pool} ${address}`)!;
+  }
+
+  row(pool: string, address: string): BackendRow {
+    return this.table.backend(this.numberOf(pool, address));
+  }
+
+  pool(pool: string): PoolRow {
+    return this.table.pool(this.#pools.get(pool)!);
+  }
+}
+
+function numberOf(known: Map<string, number>, key: string): number {
+  const number = known.get(key) ?? known.size;
+  known.set(key, number);
+  return number;
+}
