@@ -20,11 +20,20 @@ export interface Timer {
 /** performance.now() starts at zero in each thread; hrtime is one clock for the whole machine. */
 const threadStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
+/** A longer delay would fire at once: the runtime's timers are int32 milliseconds. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   monotonicMs: () => threadStartMs + performance.now(),
   wallMs: () => Date.now(),
   after(delayMs, run) {
-    const handle = setTimeout(run, delayMs);
+    let handle = setTimeout(step, Math.min(delayMs, TIMER_MS_MAX));
+    let leftMs = delayMs - TIMER_MS_MAX;
+    function step(): void {
+      if (leftMs <= 0) return run();
+      handle = setTimeout(step, Math.min(leftMs, TIMER_MS_MAX));
+      leftMs -= TIMER_MS_MAX;
+    }
     return { cancel: () => clearTimeout(handle) };
   },
   every(periodMs, run) {

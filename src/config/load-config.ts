@@ -10,6 +10,7 @@ import { compile } from './compile.ts';
 import { crossCheck } from './cross-checks.ts';
 import { effectiveConfig, printEffective } from './effective.ts';
 import { loadYaml } from './load-yaml.ts';
+import { withModuleCode } from './module-code.ts';
 import type { Problem } from './problems.ts';
 import { parseBind } from './schema/addresses.ts';
 import { config, type Config } from './schema/config.ts';
@@ -39,7 +40,7 @@ export interface LoadedConfig {
   readonly problems: readonly Problem[];
   /** sha256 (hex) of the file's bytes; null if it could not be read. */
   readonly sha: string | null;
-  /** sha256 (hex) after `${}` and `file:` were resolved; null if the file could not be read. */
+  /** sha256 (hex) after `${}` and `file:` were resolved, with the code of modules; null if the file could not be read. */
   readonly effectiveSha: string | null;
   /** File name to text, for code frames. */
   readonly sources: ReadonlyMap<string, string>;
@@ -81,14 +82,15 @@ export function loadConfigText(bytes: string | Uint8Array, file: string, options
     });
     if (!problems.hasErrors) {
       // Without errors nothing was left out, so the value is what the schema promises.
-      snapshot = compile(value as Config, { number: options.number ?? 1, sha, effectiveSha, folder, adminBind: bind, stdoutIsTerminal: options.stdoutIsTerminal ?? false });
+      const written = { number: options.number ?? 1, sha, effectiveSha, folder, adminBind: bind, stdoutIsTerminal: options.stdoutIsTerminal ?? false };
+      snapshot = withModuleCode(compile(value as Config, written));
     }
   }
   return {
     snapshot,
     problems: problems.sorted(),
     sha,
-    effectiveSha,
+    effectiveSha: snapshot?.effectiveSha ?? effectiveSha,
     sources: new Map([[file, loaded.text]]),
     secretFiles,
     effective: () => (snapshot === null || tree === null ? null : printEffective(tree, snapshot)),

@@ -25,6 +25,9 @@ export function placeBackends(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<Snap
   return placed;
 }
 
+/** Backends handled between two turns of the loop by whoever walks all of them: two milliseconds at most. */
+export const BACKENDS_PER_TURN = 500;
+
 /** How far a backend that takes nothing new has come. */
 export interface DrainProgress {
   readonly inFlight: number;

@@ -103,14 +103,16 @@ export class Backends {
    * and before any commits, so that states, weights and addresses are there
    * when the first request asks. `rows` exist in the table; fresh ones are
    * cleared. The former config's backends that are not in it are let go.
+   * Thousands of backends take several turns of the loop, and the caller waits
+   * for the end before the next config.
    */
-  apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): void {
+  async apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): Promise<void> {
     const placed = placeBackends(snapshot, rows, this.#table);
     this.#identities = new Map(placed.map(({ number, pool, backend }) => [number, { pool: pool.name, address: backend.address }]));
     this.#probedPools = new Set(snapshot.pools.filter(({ health }) => health !== null).map(({ name }) => name));
-    this.#operatorStates.apply(placed);
+    await this.#operatorStates.apply(placed);
     this.#addresses.apply(placed);
-    this.#monitor.apply(placed);
+    await this.#monitor.apply(placed);
   }
 
   /** A worker's connect to this row's backend failed (message `resolve`). */

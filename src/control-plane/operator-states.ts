@@ -11,11 +11,11 @@
  */
 import { z } from 'zod';
 import { assert } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
+import { yieldToLoop, type Clock } from '../base/clock.ts';
 import type { Log } from '../observe/log.ts';
 import type { PoolRow } from '../shared/backend-table.ts';
 import type { BackendState } from '../shared/snapshot.ts';
-import type { PlacedBackend } from './backend-rows.ts';
+import { BACKENDS_PER_TURN, type PlacedBackend } from './backend-rows.ts';
 import type { StateFile } from './state-file.ts';
 import { operatorKey, type OperatorEntry } from './store/store.ts';
 
@@ -119,11 +119,20 @@ export class OperatorStates {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Writes the effective state and weight of each backend of the config that is about to run. */
-  apply(placed: readonly PlacedBackend[]): void {
-    this.#placed = new Map(placed.map((row) => [operatorKey(row.pool.name, row.backend.address), row]));
+  /** Writes the effective state and weight of each backend of the config that is about to run; thousands take several turns of the loop. */
+  async apply(placed: readonly PlacedBackend[]): Promise<void> {
+    const next = new Map<string, PlacedBackend>();
+    for (const row of placed) {
+      next.set(operatorKey(row.pool.name, row.backend.address), row);
+      if (next.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
+    }
+    this.#placed = next;
     const changedPools = new Set<PoolRow>();
-    for (const [key, row] of this.#placed) if (this.#write(key, row)) changedPools.add(row.poolRow);
+    let count = 0;
+    for (const [key, row] of next) {
+      if (this.#write(key, row)) changedPools.add(row.poolRow);
+      if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
+    }
     for (const poolRow of changedPools) poolRow.bumpEpoch();
     if (this.#ageAbsent()) void this.#persist();
   }

@@ -86,11 +86,6 @@ export function countExchange(exchange: Exchange, context: WorkerContext, nowMs:
     route.counters[route.base + routeColumns.secondsSum]! += seconds;
     route.counters[route.base + routeColumns.secondsCount]!++;
   }
-  const backend = exchange.backend;
-  if (backend !== null) {
-    backend.counters[backend.base + backendColumns.bytesToBackend]! += exchange.requestBodyBytes;
-    backend.counters[backend.base + backendColumns.bytesFromBackend]! += exchange.answerBytes;
-  }
   if (context.accessLog !== null) logExchange(exchange, context, seconds * 1000);
 }
 
@@ -127,7 +122,7 @@ function logExchange(exchange: Exchange, context: WorkerContext, durationMs: num
   entry.host = isWhole ? latin1(bytes, head.authorityStart, hostEnd(bytes, head.authorityStart, head.authorityEnd)) : '';
   entry.status = exchange.status;
   entry.bytesIn = exchange.requestBodyBytes;
-  entry.bytesOut = exchange.answerBytes;
+  entry.bytesOut = exchange.answerBytes + exchange.ownBytes;
   entry.durationMs = durationMs;
   entry.backendMs = exchange.backendMs === 0 ? -1 : exchange.backendMs;
   entry.attempts = exchange.attempts;

@@ -113,7 +113,10 @@ export class Exchange {
   hasAnswered = false;
   error: ErrorCode | null = null;
   requestBodyBytes = 0;
+  /** Of the answer's body as the backend sent it. */
   answerBytes = 0;
+  /** Of the body of our own reply. */
+  ownBytes = 0;
 
   constructor(client: AnswerSink) {
     this.client = client;
@@ -139,5 +142,6 @@ export class Exchange {
     this.error = null;
     this.requestBodyBytes = 0;
     this.answerBytes = 0;
+    this.ownBytes = 0;
   }
 }

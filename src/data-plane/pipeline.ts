@@ -41,7 +41,7 @@ export class Pipeline implements RelayOutcome {
   #picking: Exchange | null = null;
   readonly #isPassedOver = (index: number): boolean => {
     const x = this.#picking!;
-    return (x.tried !== null && x.tried.includes(index)) || x.pool!.backends[index]!.isFull;
+    return (x.tried !== null && x.tried.includes(index)) || x.pool!.backends[index]!.refusesAnother();
   };
 
   constructor(context: WorkerContext) {

@@ -153,7 +153,10 @@ export class WorkerPlane {
 
   /** The coarse tick: what happens with time alone. */
   tick(nowMs: number): void {
-    if (this.#config !== null) for (const pool of this.#config.pools.values()) pool.balancer.readmitExpired(nowMs);
+    for (const pool of this.#config?.pools.values() ?? []) {
+      pool.balancer.readmitExpired(nowMs);
+      if (pool.hasLimit) for (const backend of pool.backends) backend.yieldPlaces();
+    }
     for (const listener of this.#retired) if (listener.openConnections === 0) this.#retired.delete(listener);
   }
 }

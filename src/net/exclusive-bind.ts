@@ -21,7 +21,7 @@ export function bindExclusively(host: string | null, port: number): Promise<Excl
   const probe = createServer((socket) => socket.resetAndDestroy());
   return new Promise((resolve) => {
     probe.once('error', (error: NodeJS.ErrnoException) => resolve({ kind: 'refused', code: error.code ?? '', text: error.message }));
-    probe.listen({ port, ...(host === null ? {} : { host }), exclusive: true, reusePort: false }, () => {
+    probe.listen({ port, ...(host === null ? {} : { host, ipv6Only: host === '::' }), exclusive: true, reusePort: false }, () => {
       resolve({ kind: 'held', port: (probe.address() as AddressInfo).port, release: () => close(probe) });
     });
   });

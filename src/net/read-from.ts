@@ -52,7 +52,7 @@ class PushReader implements Reader {
   }
 }
 
-class DataReader implements Reader {
+class EventReader implements Reader {
   readonly #socket: Socket;
 
   constructor(socket: Socket, target: ReadTarget) {
@@ -74,7 +74,7 @@ let usesPush = false;
 
 /** Hands everything the socket reads to `target`, what it has read already included. */
 export function readFrom(socket: Socket, target: ReadTarget): Reader {
-  if (!usesPush) return new DataReader(socket, target);
+  if (!usesPush) return new EventReader(socket, target);
   const reader = new PushReader(socket, target);
   for (let held = socket.read() as Buffer | null; held !== null; held = socket.read() as Buffer | null) target.onBytes(held);
   if (socket.readableEnded) target.onEnd();

@@ -2,12 +2,15 @@
  * The log of the process itself, on stderr (stdout is for answers of commands
  * and the access log). Main thread only; workers send it messages. JSON lines
  * by pino, or the same as text by pino-pretty; level and format may change at
- * any time. Writing is asynchronous and bounded, so that a stderr nobody reads
- * stops nothing: beyond 1 MiB lines are dropped. `flush` before exit.
+ * any time. To a file or terminal lines are written at once; to a pipe, whose
+ * reader may have stopped, they are written asynchronously, so that it stops
+ * nothing: beyond 1 MiB lines are dropped. `flush` before exit.
  *
  * Fields named like a secret are replaced; text of others cannot forge lines
  * or move a terminal's cursor.
  */
+import { fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogSpec } from '../shared/snapshot.ts';
@@ -36,6 +39,7 @@ export interface LogOptions {
 }
 
 const HELD_BYTES_MAX = 1024 * 1024;
+const PIPE_FLUSH_MS = 20;
 const SECRET_FIELDS = ['token', 'readToken', 'authorization', 'password', 'cookie', 'secret', 'tierKey'];
 const HIDDEN = '(hidden)';
 
@@ -46,12 +50,14 @@ export class ProcessLog implements Log {
   readonly #destination: ReturnType<typeof pino.destination>;
   readonly #logger: Logger;
   readonly #colour: boolean;
+  readonly #waits: boolean;
   #pretty: ((line: string) => string) | null = null;
 
   constructor(options: LogOptions) {
     const fd = options.fd ?? 2;
     this.#colour = options.colour ?? (fd === 2 && process.stderr.isTTY);
-    this.#destination = pino.destination({ fd, sync: false, maxLength: HELD_BYTES_MAX });
+    this.#waits = isatty(fd) || fstatSync(fd).isFile();
+    this.#destination = pino.destination({ fd, sync: this.#waits, maxLength: HELD_BYTES_MAX });
     // A reader of stderr that went away is no reason to stop.
     this.#destination.on('error', () => {});
     this.#logger = pino(
@@ -92,8 +98,10 @@ export class ProcessLog implements Log {
     this.write('error', text, fields);
   }
 
-  /** Writes what is held, waiting for it; for the moment before exit. */
+  /** Writes what is held, waiting for it; for the moment before exit. Holds the thread for up to 20 ms. */
   flush(): void {
+    // A write that is under way belongs to another thread: what can be done is to give that time to end it.
+    if (!this.#waits) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_FLUSH_MS);
     try {
       this.#destination.flushSync();
     } catch {

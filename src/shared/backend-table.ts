@@ -35,8 +35,9 @@ const B = {
   addressVersion: 11, // writer: main; odd while the words below change
   addressFamily: 12, // writer: main; 0 none, 4, 6
   address: 13, // 13..16: the resolved address, network order
+  placesWanted: 17, // writers: workers, atomic add: how often one met the limit; wraps
 } as const;
-const BACKEND_COLUMNS = 17;
+const BACKEND_COLUMNS = 18;
 
 /** Columns of a pool's row. */
 const P = {
@@ -156,6 +157,14 @@ export class BackendRow {
   }
   releaseConnections(count: number): void {
     Atomics.sub(this.#cells, this.#base + B.connections, count);
+  }
+
+  /** How often a worker met the limit, for those whose connections at rest hold places. */
+  get placesWantedHint(): number {
+    return this.#cells[this.#base + B.placesWanted]!;
+  }
+  wantPlace(): void {
+    Atomics.add(this.#cells, this.#base + B.placesWanted, 1);
   }
 
   /** Counts a failure; returns how many came in a row. */

@@ -9,7 +9,7 @@ export interface Snapshot {
   readonly number: number;
   /** sha256 (hex) of the file's bytes. */
   readonly sha: string;
-  /** sha256 (hex) after `${}` and `file:` were resolved. */
+  /** sha256 (hex) after `${}` and `file:` were resolved, with the code of the modules it names. */
   readonly effectiveSha: string;
   readonly listeners: readonly ListenerSpec[];
   readonly pools: readonly PoolSpec[];

@@ -44,7 +44,7 @@ async function backend(host?: string): Promise<OddBackend> {
 
 function apply(backends: Backends, ...sketches: PoolSketch[]): void {
   const { snapshot, rows } = rig.snapshot(...sketches);
-  backends.apply(snapshot, rows);
+  void backends.apply(snapshot, rows);
 }
 
 function verdictOf(backends: Backends, address: string, to: string): Promise<VerdictEvent> {

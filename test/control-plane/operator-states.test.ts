@@ -30,7 +30,7 @@ const open = (at = path()): Promise<OperatorStates> => OperatorStates.open({ clo
 
 /** Applies a config with backends in these states of the file. */
 function apply(states: OperatorStates, backends: Record<string, BackendState> = { [A]: 'ready', [B]: 'ready' }): void {
-  states.apply(rig.place({ name: 'web', backends: Object.entries(backends).map(([address, state]) => ({ address, state, weight: 10 })) }));
+  void states.apply(rig.place({ name: 'web', backends: Object.entries(backends).map(([address, state]) => ({ address, state, weight: 10 })) }));
 }
 
 describe('the effective state', () => {

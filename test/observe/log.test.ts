@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -68,5 +70,22 @@ describe('configure', () => {
     log.configure({ level: 'debug', format: 'text' });
     log.debug('now', { a: 1 });
     expect(written(log)).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] DEBUG: now \{"a":1\}\n$/);
+  });
+});
+
+describe('a pipe nobody reads', () => {
+  it('stops nothing: what it does not take is dropped beyond a mebibyte', async () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    // Opened for both, so that no open waits for the other side.
+    const pipe = await openFile(path, 'r+');
+    const log = open({ fd: pipe.fd });
+    for (let i = 0; i < 5000; i++) log.info('x'.repeat(1000), { i });
+    const { bytesRead, buffer } = await pipe.read(Buffer.alloc(65_536), 0, 65_536, null);
+    expect(buffer.toString('utf8', 0, bytesRead)).toMatch(/^\{"level":"info"/);
+    // Whatever is still under way ends when it is read; the thread was never held.
+    let rest = bytesRead;
+    while (rest < 1_000_000) rest += (await pipe.read(Buffer.alloc(65_536), 0, 65_536, null)).bytesRead;
+    await pipe.close();
   });
 });

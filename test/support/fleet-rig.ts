@@ -11,6 +11,7 @@ import { BackendTable } from '../../src/shared/backend-table.ts';
 import { encodeSnapshot } from '../../src/shared/snapshot-codec.ts';
 import type { ListenerSpec } from '../../src/shared/snapshot.ts';
 import { plainSnapshot } from './plain-snapshot.ts';
+import { until } from './weir-process.ts';
 
 export const silentLog: Log = { write() {}, debug() {}, info() {}, warn() {}, error() {} };
 
@@ -70,7 +71,7 @@ export class FleetRig {
 
   /** Resolves once every worker serves again. */
   async allRunning(): Promise<void> {
-    while (this.fleet.views().some(({ state }) => state !== 'running')) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => this.fleet.views().every(({ state }) => state === 'running'));
   }
 }
 

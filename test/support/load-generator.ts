@@ -6,13 +6,14 @@
  * with its parent.
  */
 import { LoadConnection, type Outcome } from './load-connection.ts';
-import type { FromLoad, LoadGroup, PhaseReport, ToLoad } from './load-messages.ts';
+import type { FromLoad, LoadGroup, PhaseReport, Stall, ToLoad } from './load-messages.ts';
 import { nextRequest } from './load-requests.ts';
 
 const TICK_MS = 4;
 const ANSWER_MS_MAX = 10_000;
 /** After a stall of our own the load is made up for, up to this much of it. */
 const ARREARS_MS_MAX = 250;
+const STALL_MS = 1000;
 
 interface Phase extends PhaseReport {
   lastedMs: number;
@@ -23,7 +24,11 @@ interface Phase extends PhaseReport {
 const phases: Phase[] = [];
 let phase = beginPhase('start');
 const groups = new Map<string, Group>();
+/** When each request began, in time awake. */
 const underWay = new Map<LoadConnection, number>();
+/** Grows with time, but not while this process stands still. */
+let awakeMs = 0;
+const stalls: Stall[] = [];
 let longestStallMs = 0;
 
 function tell(message: FromLoad): void {
@@ -125,17 +130,17 @@ class Group {
     const request = nextRequest(isKept);
     const begun = phase;
     const formerAnswers = connection.answers;
-    const startedMs = performance.now();
+    const beganMs = performance.now();
     begun.pending++;
     begun.requests++;
     if (!isKept) begun.fresh++;
     if (request.method === 'POST') begun.posts++;
-    underWay.set(connection, startedMs);
+    underWay.set(connection, awakeMs);
     connection.send(request, ({ kind, detail, status, backend, isSent }: Outcome) => {
       underWay.delete(connection);
       begun.pending--;
       if (kind === 'answered') begun.answers[backend] = (begun.answers[backend] ?? 0) + 1;
-      else begun.failures.push({ group: this.#plan.name, kind, detail, status, method: request.method, isKept, formerAnswers, isSent, startedMs: startedMs - begun.beganMs, lastedMs: performance.now() - startedMs });
+      else begun.failures.push({ group: this.#plan.name, kind, detail, status, method: request.method, isKept, formerAnswers, isSent, beganMs, endedMs: performance.now() });
       then(kind === 'answered');
       checkPhases();
     });
@@ -173,7 +178,7 @@ process.on('message', (message: ToLoad) => {
       return;
     case 'report':
       phase.lastedMs = performance.now() - phase.beganMs;
-      return tell({ kind: 'report', report: { phases, longestStallMs } });
+      return tell({ kind: 'report', report: { phases, stalls, longestStallMs } });
   }
 });
 process.once('disconnect', () => process.exit(0));
@@ -183,11 +188,13 @@ setInterval(() => {
   const nowMs = performance.now();
   const elapsedMs = nowMs - lastTickMs;
   longestStallMs = Math.max(longestStallMs, elapsedMs);
+  if (elapsedMs >= STALL_MS) stalls.push({ beganMs: lastTickMs, endedMs: nowMs });
   lastTickMs = nowMs;
+  awakeMs += Math.min(elapsedMs, ARREARS_MS_MAX);
   for (const group of groups.values()) group.tick(elapsedMs);
-  for (const [connection, startedMs] of underWay) {
+  for (const [connection, beganMs] of underWay) {
     // They stand in the order in which they began.
-    if (nowMs - startedMs < ANSWER_MS_MAX) break;
+    if (awakeMs - beganMs < ANSWER_MS_MAX) break;
     connection.giveUp();
   }
 }, TICK_MS);

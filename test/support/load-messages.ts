@@ -32,7 +32,8 @@ export type FromLoad =
 /**
  * `refused`: no connection. `reset`, `closed`: it was lost before a byte of the
  * answer. `truncated`: in the middle of it. `status`: not 200. `echo`: not the
- * answer to this request. `timeout`: none within 10 s.
+ * answer to this request. `timeout`: none within 10 s in which the
+ * generator itself did not stand still.
  */
 export type FailureKind = 'refused' | 'reset' | 'closed' | 'truncated' | 'status' | 'echo' | 'timeout';
 
@@ -47,9 +48,15 @@ export interface LoadFailure {
   readonly formerAnswers: number;
   /** The connection was there and the request, or its beginning, was written to it. */
   readonly isSent: boolean;
-  /** Since the phase began. */
-  readonly startedMs: number;
-  readonly lastedMs: number;
+  /** On the generator's clock. */
+  readonly beganMs: number;
+  readonly endedMs: number;
+}
+
+/** The generator stood still: with it, most likely, the machine. */
+export interface Stall {
+  readonly beganMs: number;
+  readonly endedMs: number;
 }
 
 export interface PhaseReport {
@@ -69,6 +76,7 @@ export interface PhaseReport {
 
 export interface LoadReport {
   readonly phases: readonly PhaseReport[];
-  /** The longest the generator itself stood still. */
+  /** Those of a second or more. */
+  readonly stalls: readonly Stall[];
   readonly longestStallMs: number;
 }

@@ -31,7 +31,7 @@ export class MonitorRig {
   }
 
   apply(...sketches: readonly PoolSketch[]): void {
-    this.monitor.apply(this.backends.place(...sketches));
+    void this.monitor.apply(this.backends.place(...sketches));
   }
 
   /** `from→to` of each event so far. */

@@ -5,7 +5,7 @@
  * first 20 digits.
  */
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface Asked {
@@ -24,6 +24,11 @@ export class NamedBackend implements AsyncDisposable {
   /** The most connections that were open at once. */
   socketsMost = 0;
   port: number;
+  /** On all its connections that are closed by now. */
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Answers probes of /health with 500. */
+  unwell = false;
   #listening: Server | null = null;
   #wake: (() => void)[] = [];
 
@@ -53,6 +58,8 @@ export class NamedBackend implements AsyncDisposable {
       this.socketsMost = Math.max(this.socketsMost, this.sockets.size);
       socket.on('close', () => {
         this.sockets.delete(socket);
+        this.bytesIn += socket.bytesRead;
+        this.bytesOut += socket.bytesWritten;
         this.#tell();
       });
     });
@@ -87,11 +94,11 @@ export class NamedBackend implements AsyncDisposable {
     for (const response of this.held.splice(0)) response.end(this.name);
   }
 
-  async #answer(request: NodeJS.ReadableStream & { method?: string; url?: string; headers: IncomingHttpHeaders }, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const worker = String(request.headers['x-request-id'] ?? '').slice(0, 20);
     let body = '';
     try {
-      for await (const chunk of request.setEncoding('latin1')) body += chunk;
+      for await (const chunk of request.setEncoding('latin1')) body += chunk as string;
     } catch {
       return; // it was called off
     }
@@ -101,6 +108,7 @@ export class NamedBackend implements AsyncDisposable {
     response.setHeader('x-worker', worker);
     const status = /^\/status\/(\d+)/.exec(path);
     if (status !== null) response.statusCode = Number(status[1]);
+    if (path === '/health' && this.unwell) response.statusCode = 500;
     if (path.startsWith('/hold')) this.held.push(response);
     else if (path.startsWith('/drop')) response.socket!.destroy();
     else response.end(this.name);

@@ -39,6 +39,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** Of the connection it came over, on this side. */
+  readonly localPort?: number;
 }
 
 export interface Exit {
@@ -57,6 +59,7 @@ export class WeirProcess implements AsyncDisposable {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
+  readonly #kill = (): void => void this.#child.kill('SIGKILL');
 
   private constructor(folder: string, file: string, { args = [], env = {} }: WeirOptions) {
     this.folder = folder;
@@ -66,13 +69,15 @@ export class WeirProcess implements AsyncDisposable {
     this.#child = spawn(process.execPath, [main, 'run', file, ...flags, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.#child);
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.out += text));
+    // A test run that ends early takes its proxies with it.
+    process.once('exit', this.#kill);
     const lines = createInterface({ input: this.#child.stderr! });
     lines.on('line', (line) => this.#take(line));
     const closed = once(lines, 'close');
     this.exited = once(this.#child, 'exit').then(async ([code, signal]) => {
       running.delete(this.#child);
+      process.off('exit', this.#kill);
       await closed;
-      this.#wake();
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });
   }
@@ -108,8 +113,10 @@ export class WeirProcess implements AsyncDisposable {
   /** The first log line from index `from` on that `isIt`; waits for it. Rejects if the process ends without. */
   async line(isIt: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
     let hasEnded = false;
-    const end = (): void => void (hasEnded = true);
-    void this.exited.then(end);
+    void this.exited.then(() => {
+      hasEnded = true;
+      this.#wake();
+    });
     for (let index = from; ; ) {
       for (; index < this.log.length; index++) if (isIt(this.log[index]!)) return this.log[index]!;
       if (hasEnded) throw new Error(`it ended without that line:\n${this.log.map((line) => JSON.stringify(line)).join('\n')}\n${this.said}`);
@@ -148,11 +155,11 @@ export class WeirProcess implements AsyncDisposable {
   }
 
   admin(path: string, method: 'GET' | 'POST' = 'GET', body?: unknown): Promise<Answer> {
-    return ask(this.adminPort, path, method, body);
+    return ask(this.adminPort, path, { method, body });
   }
 
   async stop(): Promise<void> {
-    this.#child.kill('SIGKILL');
+    this.#kill();
     await this.exited;
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -175,14 +182,23 @@ export class WeirProcess implements AsyncDisposable {
   }
 }
 
-export async function ask(port: number, path: string, method: 'GET' | 'POST' = 'GET', body?: unknown): Promise<Answer> {
+export interface AskOptions {
+  readonly method?: 'GET' | 'POST';
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Default: a connection of its own. */
+  readonly agent?: Agent;
+}
+
+export async function ask(port: number, path: string, { method = 'GET', body, agent = new Agent({ keepAlive: false }) }: AskOptions = {}): Promise<Answer> {
   const headers = method === 'POST' ? { 'content-type': 'application/json' } : {};
-  const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: new Agent({ keepAlive: false }) });
+  const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent });
   outgoing.end(body === undefined ? '' : JSON.stringify(body));
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  const localPort = response.socket.localPort!;
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
-  return { status: response.statusCode!, headers: response.headers, body: text };
+  return { status: response.statusCode!, headers: response.headers, body: text, localPort };
 }
 
 /** A config whose listener `web` answers every path with `body`, over no backend at all. */
@@ -194,4 +210,9 @@ pools: {}
 admin: { bind: "127.0.0.1:0" }
 drain: { delay: 0, timeout: 5s }
 ${more}`;
+}
+
+/** For what nobody announces: asks again until it holds, a little apart so as not to starve what it waits for. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -3,8 +3,13 @@ import ts from 'typescript';
 import { dirname, join, normalize } from 'node:path';
 import type { Source } from './sources.ts';
 
-export function parse(source: Source): ts.SourceFile {
-  return ts.createSourceFile(source.path, source.text, ts.ScriptTarget.ESNext, true);
+/** Each file is asked about several times, and parsing is what costs. */
+const parsed = new WeakMap<Source, ts.SourceFile>();
+
+function parse(source: Source): ts.SourceFile {
+  const file = parsed.get(source) ?? ts.createSourceFile(source.path, source.text, ts.ScriptTarget.ESNext, true);
+  parsed.set(source, file);
+  return file;
 }
 
 export interface ImportEdge {

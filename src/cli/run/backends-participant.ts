@@ -49,13 +49,13 @@ export class BackendsParticipant implements RolloutParticipant {
     return [];
   }
 
-  commit({ snapshot, rows }: RunningConfig): void {
+  async commit({ snapshot, rows }: RunningConfig): Promise<void> {
     const identities = new Map<number, { pool: string; address: string }>();
     for (const pool of snapshot.pools) {
       for (const { address } of pool.backends) identities.set(rows.backends[identities.size]!, { pool: pool.name, address });
     }
     this.#identities = identities;
-    this.#backends!.apply(snapshot, rows);
+    await this.#backends!.apply(snapshot, rows);
   }
 
   abort(): void {}

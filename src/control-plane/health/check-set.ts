@@ -4,10 +4,11 @@
  * verdict and counts anew. A backend new to the config is `unknown` until its
  * first result, even if its row still remembers an earlier life.
  */
+import { yieldToLoop } from '../../base/clock.ts';
 import type { Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
-import type { PlacedBackend } from '../backend-rows.ts';
+import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
 import { Check, checkKey, digestOf, type ProbePlan } from './check.ts';
 import { probeDefinition } from './registry.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -20,53 +21,58 @@ export interface CheckChanges {
 
 export class CheckSet {
   readonly #verdicts: Verdicts;
-  readonly #byName = new Map<string, Check[]>();
-  #checks = new Map<string, Check>();
-  #rows = new Map<number, PlacedBackend>();
-  #byRow = new Map<number, Check>();
+  #index = new CheckIndex();
 
   constructor(verdicts: Verdicts) {
     this.#verdicts = verdicts;
   }
 
   get(key: string): Check | undefined {
-    return this.#checks.get(key);
+    return this.#index.checks.get(key);
   }
 
   values(): Iterable<Check> {
-    return this.#checks.values();
+    return this.#index.checks.values();
   }
 
   /** Checks of backends given by this name. */
   named(name: string): readonly Check[] {
-    return this.#byName.get(name) ?? [];
+    return this.#index.byName.get(name) ?? [];
   }
 
   ofRow(rowNumber: number): Check | undefined {
-    return this.#byRow.get(rowNumber);
+    return this.#index.byRow.get(rowNumber);
   }
 
-  apply(placed: readonly PlacedBackend[]): CheckChanges {
-    const groups = groupByCheck(placed);
-    const former = this.#checks;
-    const formerRows = this.#rows;
-    this.#rows = new Map(placed.map((row) => [row.number, row]));
-    for (const [number, row] of formerRows) if (!this.#rows.has(number)) this.#depart(row);
-    for (const [number, row] of this.#rows) if (!formerRows.has(number)) this.#verdicts.introduce(row);
+  /**
+   * Built aside, a slice at a time, and swapped in at the end: until then
+   * whoever asks sees the former checks. Checks that stay take their new rows
+   * meanwhile, of which no worker runs any yet.
+   */
+  async apply(placed: readonly PlacedBackend[]): Promise<CheckChanges> {
+    const groups = await groupByCheck(placed);
+    const { checks: former, rows: formerRows } = this.#index;
+    const next = new CheckIndex();
+    for (const row of placed) {
+      next.rows.set(row.number, row);
+      if (!formerRows.has(row.number)) this.#verdicts.introduce(row);
+      if (next.rows.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
+    }
 
     const added: Check[] = [];
     const kept: Check[] = [];
-    this.#checks = new Map();
     for (const [key, group] of groups) {
-      const check = former.get(key) ?? new Check(key, group.rows[0]!.backend, group.plan);
-      if (former.has(key)) kept.push(check);
-      else added.push(check);
-      if (!former.has(key)) check.restart(inheritedVerdict(group.rows.filter(({ number }) => formerRows.has(number))));
+      const known = former.get(key);
+      const check = known ?? new Check(key, group.rows[0]!.backend, group.plan);
+      (known === undefined ? added : kept).push(check);
+      if (known === undefined) check.restart(inheritedVerdict(group.rows.filter(({ number }) => formerRows.has(number))));
       check.replaceRows(group.rows);
-      this.#checks.set(key, check);
+      next.add(check);
       if (check.verdict !== 'unknown') this.#verdicts.give(check.rows, check.verdict, 'as found by the same check');
+      if (next.checks.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
     }
-    this.#index();
+    this.#index = next;
+    for (const [number, row] of formerRows) if (!next.rows.has(number)) this.#depart(row);
     return { added, kept, removed: [...former.values()].filter(({ key }) => !groups.has(key)) };
   }
 
@@ -74,17 +80,22 @@ export class CheckSet {
     liftEjection(row.poolRow, row.row);
     this.#verdicts.forget(row.number);
   }
+}
 
-  #index(): void {
-    this.#byName.clear();
-    this.#byRow = new Map();
-    for (const check of this.#checks.values()) {
-      for (const { number } of check.rows) this.#byRow.set(number, check);
-      if (!check.backend.named) continue;
-      const known = this.#byName.get(check.backend.host);
-      if (known === undefined) this.#byName.set(check.backend.host, [check]);
-      else known.push(check);
-    }
+/** The checks of one config, by what they are asked for. */
+class CheckIndex {
+  readonly checks = new Map<string, Check>();
+  readonly rows = new Map<number, PlacedBackend>();
+  readonly byRow = new Map<number, Check>();
+  readonly byName = new Map<string, Check[]>();
+
+  add(check: Check): void {
+    this.checks.set(check.key, check);
+    for (const { number } of check.rows) this.byRow.set(number, check);
+    if (!check.backend.named) return;
+    const known = this.byName.get(check.backend.host);
+    if (known === undefined) this.byName.set(check.backend.host, [check]);
+    else known.push(check);
   }
 }
 
@@ -93,12 +104,14 @@ interface Group {
   readonly rows: PlacedBackend[];
 }
 
-function groupByCheck(placed: readonly PlacedBackend[]): Map<string, Group> {
+async function groupByCheck(placed: readonly PlacedBackend[]): Promise<Map<string, Group>> {
   const groups = new Map<string, Group>();
   let pool: PoolSpec | null = null;
   let digest = '';
   let plan: ProbePlan | null = null;
+  let count = 0;
   for (const row of placed) {
+    if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
     if (row.pool !== pool) {
       pool = row.pool;
       digest = digestOf(pool.health);

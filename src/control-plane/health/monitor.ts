@@ -14,12 +14,12 @@
  * backend does, and holds no turn of the loop for long: one timer serves all
  * checks, and what is due starts a slice at a time.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import { yieldToLoop, type Clock, type Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { Schedule } from '../../base/schedule.ts';
 import type { Dial } from '../../net/dial.ts';
 import { liftEjection } from '../../shared/ejections.ts';
-import type { PlacedBackend } from '../backend-rows.ts';
+import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
 import type { VerdictEntry, VerdictReport } from '../store/store.ts';
 import { CheckSet } from './check-set.ts';
 import type { Attempt, Check, ProbePlan } from './check.ts';
@@ -83,13 +83,21 @@ export class HealthMonitor {
     this.#concurrencyMax = options.concurrencyMax ?? CONCURRENCY_MAX;
   }
 
-  /** The backends of the config that is about to run. Their effective states are in the rows already. */
-  apply(placed: readonly PlacedBackend[]): void {
-    const { added, kept, removed } = this.#checks.apply(placed);
+  /** The backends of the config that is about to run. Their effective states are in the rows already. Thousands take several turns of the loop. */
+  async apply(placed: readonly PlacedBackend[]): Promise<void> {
+    const { added, kept, removed } = await this.#checks.apply(placed);
     this.counts.keepOnly(new Set(placed.map(({ pool }) => pool.name)));
-    for (const check of removed) this.#remove(check);
-    for (const check of kept) this.#adjust(check);
-    for (const check of added) this.#add(check);
+    let count = 0;
+    for (const [checks, take] of [
+      [removed, (check: Check) => this.#remove(check)],
+      [kept, (check: Check) => this.#adjust(check)],
+      [added, (check: Check) => this.#add(check)],
+    ] as const) {
+      for (const check of checks) {
+        take(check);
+        if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
+      }
+    }
   }
 
   /** The store's word on a check; null: it has none, and the rows stay as they are. */
@@ -181,9 +189,11 @@ export class HealthMonitor {
     const { named, host } = check.backend;
     const failure = named && names.addressOf(host) === null ? names.failureOf(host) : null;
     if (named && names.addressOf(host) === null && failure === null) return;
+    // That it is up from the first is no news: a config of 10,000 would tell as many lines.
+    const isNews = failure !== null || check.lastResult !== null;
     check.verdict = failure === null ? 'up' : 'down';
     check.lastResult = { passed: failure === null, reason: failure ?? '', latencyMs: 0, atMs: clock.wallMs() };
-    this.verdicts.give(check.rows, check.verdict, failure ?? 'not probed');
+    this.verdicts.give(check.rows, check.verdict, failure ?? 'not probed', isNews);
   }
 
   #probeNow(check: Check): void {

@@ -58,8 +58,8 @@ export class Verdicts {
     this.#standings.delete(rowNumber);
   }
 
-  /** Writes `to` into `rows` (all of one address) where it is not the verdict already, and says so. */
-  give(rows: readonly PlacedBackend[], to: Verdict, reason: string): void {
+  /** Writes `to` into `rows` (all of one address) where it is not the verdict already, and says so if it is news. */
+  give(rows: readonly PlacedBackend[], to: Verdict, reason: string, isNews = true): void {
     if (rows.every(({ row }) => row.verdict === to)) return;
     const poolsByFormer = new Map<Verdict, string[]>();
     const atMs = this.#clock.wallMs();
@@ -73,6 +73,7 @@ export class Verdicts {
       if (pools === undefined) poolsByFormer.set(from, [placed.pool.name]);
       else pools.push(placed.pool.name);
     }
+    if (!isNews) return;
     for (const [from, pools] of poolsByFormer) {
       const event: VerdictEvent = { pools, address: rows[0]!.backend.address, from, to, reason, atMs };
       for (const listener of this.#listeners) listener(event);

@@ -5,18 +5,28 @@
  * and then given free for the workers.
  *
  * Between that and the workers' own bind another process may still take the
- * port: the workers then refuse the config, unless that process too shares
- * ports. Two proxies started in the same few milliseconds can slip through.
+ * port. The workers then refuse the config, unless that process shares ports
+ * as they do: two proxies started together, at boot say. So once the workers
+ * have bound, the sockets are counted.
  */
 import { bindExclusively, type HeldBind } from '../../net/exclusive-bind.ts';
+import { listeningSockets } from '../../net/listening-sockets.ts';
 import type { BindSpec, ListenerSpec } from '../../shared/snapshot.ts';
 
 export interface PortPlan {
   /** Listener by listener, bind by bind. */
   readonly ports: readonly (readonly number[])[];
   readonly problems: readonly string[];
+  /** What was tried, and is new to the workers. */
+  readonly fresh: readonly FreshBind[];
   /** True if a free port was chosen that somebody may take before the workers do: worth another try. */
   readonly chosen: boolean;
+}
+
+export interface FreshBind {
+  readonly listener: string;
+  readonly bind: BindSpec;
+  readonly port: number;
 }
 
 /** What the workers listen on now. */
@@ -29,6 +39,7 @@ export async function planPorts(listeners: readonly ListenerSpec[], bound: Bound
   const held: HeldBind[] = [];
   const problems: string[] = [];
   const ports: number[][] = [];
+  const fresh: FreshBind[] = [];
   let chosen = false;
   for (const listener of listeners) {
     const own: number[] = [];
@@ -39,15 +50,27 @@ export async function planPorts(listeners: readonly ListenerSpec[], bound: Bound
         continue;
       }
       const attempt = await bindExclusively(bind.host, port);
-      if (attempt.kind === 'held') held.push(attempt);
-      else problems.push(`listener ${listener.name}: ${explain(attempt.code, attempt.text, bind)}`);
+      if (attempt.kind === 'held') {
+        held.push(attempt);
+        fresh.push({ listener: listener.name, bind, port: attempt.port });
+      } else problems.push(`listener ${listener.name}: ${explain(attempt.code, attempt.text, bind)}`);
       own.push(attempt.kind === 'held' ? attempt.port : port);
       chosen ||= port === 0;
     }
     ports.push(own);
   }
   await Promise.all(held.map((bind) => bind.release()));
-  return { ports, problems, chosen };
+  return { ports, problems, fresh, chosen };
+}
+
+/** One text for each new bind at which more sockets listen than ours, one a worker, can be. */
+export async function findShared(fresh: readonly FreshBind[], workers: number): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const { listener, bind, port } of fresh) {
+    const sockets = await listeningSockets(bind.host, port);
+    if (sockets !== null && sockets > workers) problems.push(`listener ${listener}: ${bind.text} is in use by another process`);
+  }
+  return problems;
 }
 
 /** A listener keeps the free port it was given for as long as the bind stays in it. */

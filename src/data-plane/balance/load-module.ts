@@ -11,9 +11,13 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, extname, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { systemClock, type Clock } from '../../base/clock.ts';
 import type { AlgorithmSpec } from '../../shared/snapshot.ts';
 import type { BalancerDefinition } from './balancer.ts';
 import { findBalancer } from './registry.ts';
+
+/** A module that never finishes loading would hold up this and every later reload. */
+const LOAD_MS_MAX = 5000;
 
 export interface Algorithm {
   readonly definition: BalancerDefinition;
@@ -27,13 +31,13 @@ export class BalancerModuleError extends Error {
 }
 
 /** @throws BalancerModuleError: refuses the config. */
-export async function resolveAlgorithm(spec: AlgorithmSpec, pluginsDir: string | null): Promise<Algorithm> {
+export async function resolveAlgorithm(spec: AlgorithmSpec, pluginsDir: string | null, clock: Clock = systemClock): Promise<Algorithm> {
   if (spec.module === null) {
     const definition = findBalancer(spec.name);
     if (definition === undefined) throw new BalancerModuleError(`no algorithm is named "${spec.name}"`);
     return { definition, options: spec.options };
   }
-  const definition = await loadBalancerModule(spec.module, pluginsDir);
+  const definition = await loadBalancerModule(spec.module, pluginsDir, clock);
   const checked = definition.options.safeParse(spec.options);
   if (checked.success) return { definition, options: checked.data };
   const issues = checked.error.issues.map((issue) => [...issue.path.map(String), issue.message].join(': '));
@@ -48,7 +52,7 @@ const definitions = new WeakMap<object, BalancerDefinition>();
  * @param pluginsDir the only folder code may come from; null: any
  * @throws BalancerModuleError
  */
-export async function loadBalancerModule(absolutePath: string, pluginsDir: string | null): Promise<BalancerDefinition> {
+export async function loadBalancerModule(absolutePath: string, pluginsDir: string | null, clock: Clock = systemClock): Promise<BalancerDefinition> {
   const path = await realPath(absolutePath);
   if (pluginsDir !== null && !path.startsWith((await realPath(pluginsDir)) + sep)) {
     throw new BalancerModuleError(`${absolutePath} is not below ${pluginsDir}, the only folder modules may come from`);
@@ -57,8 +61,8 @@ export async function loadBalancerModule(absolutePath: string, pluginsDir: strin
   let exported: unknown;
   try {
     // The loader keeps what it has for a URL, so a changed file needs another one.
-    const module = (await import(`${pathToFileURL(path).href}?changed=${mtimeMs}`)) as { default?: unknown };
-    exported = module.default;
+    const loading = import(`${pathToFileURL(path).href}?changed=${mtimeMs}`) as Promise<{ default?: unknown }>;
+    exported = (await inTime(loading, clock)).default;
   } catch (error) {
     throw new BalancerModuleError(`${absolutePath} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
@@ -68,6 +72,13 @@ export async function loadBalancerModule(absolutePath: string, pluginsDir: strin
   const definition = definitionOf(exported as Record<string, unknown>, path);
   definitions.set(exported, definition);
   return definition;
+}
+
+function inTime<T>(loading: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = clock.after(LOAD_MS_MAX, () => reject(new Error(`it did not finish loading within ${LOAD_MS_MAX / 1000} s`)));
+    loading.then(resolve, reject).finally(() => limit.cancel());
+  });
 }
 
 async function realPath(path: string): Promise<string> {

@@ -10,6 +10,9 @@ import type { BackendSpec } from '../../shared/snapshot.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { Http1Connection } from './http1-connection.ts';
 
+/** After a worker met the limit, so many ticks pass in which no connection is kept at rest: other workers may need its place sooner. */
+const SCARCE_TICKS = 10;
+
 export interface ConnectSpec {
   readonly perBackend: number;
   readonly connectTimeoutMs: number;
@@ -34,6 +37,8 @@ export class Backend {
   readonly #idle: Http1Connection[] = [];
   readonly #open = new Set<Http1Connection>();
   #isRemoved = false;
+  #seenWanted: number;
+  #scarceUntilTick = 0;
 
   constructor(spec: BackendSpec, rowNumber: number, row: BackendRow, counters: { cells: Float64Array; base: number }, connect: ConnectSpec, wheel: TimerWheel) {
     this.address = spec.address;
@@ -46,6 +51,7 @@ export class Backend {
     this.#host = spec.named ? '' : spec.host;
     this.#connect = connect;
     this.#wheel = wheel;
+    this.#seenWanted = row.placesWantedHint;
   }
 
   /** A reload changed its pool's connection settings. */
@@ -57,9 +63,25 @@ export class Backend {
     return this.#open.size;
   }
 
-  /** Full: no connection at rest, and none may be opened (limits hold over all workers). */
-  get isFull(): boolean {
-    return this.#connect.perBackend !== 0 && this.#idle.length === 0 && this.row.connections >= this.#connect.perBackend;
+  /**
+   * No connection at rest, and none may be opened (limits hold over all
+   * workers). Then the others are told: what fills it may be at rest there.
+   */
+  refusesAnother(): boolean {
+    const { perBackend } = this.#connect;
+    if (perBackend === 0 || this.#idle.length > 0 || this.row.connections < perBackend) return false;
+    this.row.wantPlace();
+    return true;
+  }
+
+  /** Lets go of as many connections at rest as places were wanted since the last call, the oldest first. Some times a second, if there is a limit. */
+  yieldPlaces(): void {
+    const wanted = this.row.placesWantedHint;
+    if (wanted === this.#seenWanted) return;
+    const places = (wanted - this.#seenWanted) >>> 0;
+    this.#seenWanted = wanted;
+    this.#scarceUntilTick = this.#wheel.now + SCARCE_TICKS;
+    this.#closeIdle(places);
   }
 
   /** A connection at rest, or null. */
@@ -79,17 +101,21 @@ export class Backend {
   /** A new connection, still connecting; null at the limit or while its name has no address. */
   open(): Http1Connection | null {
     const host = this.#dialHost();
-    if (host === '' || !this.row.takeConnection(this.#connect.perBackend)) return null;
+    if (host === '') return null;
+    if (!this.row.takeConnection(this.#connect.perBackend)) {
+      this.row.wantPlace();
+      return null;
+    }
     this.counters[this.base + backendColumns.connections]!++;
     const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel);
     this.#open.add(connection);
     return connection;
   }
 
-  /** An exchange is done with it. At a limit the last place is given back, so that another worker may take it. */
+  /** An exchange is done with it. At a limit its place is given back, so that another worker may take it. */
   release(connection: Http1Connection): void {
-    const { perBackend, idleMs } = this.#connect;
-    if (this.#isRemoved || (perBackend !== 0 && this.row.connections >= perBackend)) connection.mustClose = true;
+    const { idleMs } = this.#connect;
+    if (this.#isRemoved || this.#isScarce()) connection.mustClose = true;
     connection.release();
     if (!connection.isReusable) return;
     this.#wheel.set(connection, idleMs);
@@ -107,13 +133,18 @@ export class Backend {
     this.counters[this.base + backendColumns.connectionsIdle]!--;
   }
 
+  countSent(bytes: number): void {
+    this.counters[this.base + backendColumns.bytesToBackend]! += bytes;
+  }
+
+  countReceived(bytes: number): void {
+    this.counters[this.base + backendColumns.bytesFromBackend]! += bytes;
+  }
+
   /** No longer in the config: nothing new, idle connections closed; `cut` ends the rest. */
   remove(): void {
     this.#isRemoved = true;
-    for (const connection of this.#idle.splice(0)) {
-      this.counters[this.base + backendColumns.connectionsIdle]!--;
-      connection.destroy();
-    }
+    this.#closeIdle(this.#idle.length);
   }
 
   /** It came back with a later config. */
@@ -125,6 +156,20 @@ export class Backend {
   cut(): void {
     if (!this.#isRemoved) return;
     for (const connection of this.#open) connection.cut();
+  }
+
+  #isScarce(): boolean {
+    const { perBackend } = this.#connect;
+    if (perBackend === 0) return false;
+    this.yieldPlaces();
+    return this.#wheel.now < this.#scarceUntilTick || this.row.connections >= perBackend;
+  }
+
+  #closeIdle(count: number): void {
+    for (const connection of this.#idle.splice(0, count)) {
+      this.counters[this.base + backendColumns.connectionsIdle]!--;
+      connection.destroy();
+    }
   }
 
   #dialHost(): string {

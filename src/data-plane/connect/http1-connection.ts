@@ -87,7 +87,7 @@ export class Http1Connection extends Deadline {
     this.#read.letGo();
     if (this.#phase === P.connecting) return;
     this.#phase = P.head;
-    this.socket.write(this.out.subarray(0, this.outLength));
+    this.#send(this.out.subarray(0, this.outLength));
   }
 
   /** The whole request was handed over: the wait for its answer begins. */
@@ -97,8 +97,13 @@ export class Http1Connection extends Deadline {
 
   /** Hands over request bytes; false if the kernel took not all: wait for `onFlushed`. */
   write(bytes: Uint8Array): boolean {
-    this.socket.write(bytes);
+    this.#send(bytes);
     return this.#checkFlushed();
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.backend.countSent(bytes.length);
+    this.socket.write(bytes);
   }
 
   endWriting(): void {
@@ -176,7 +181,7 @@ export class Http1Connection extends Deadline {
       return;
     }
     this.#phase = P.head;
-    this.socket.write(this.out.subarray(0, this.outLength));
+    this.#send(this.out.subarray(0, this.outLength));
     this.#owner.onConnected();
   }
 
@@ -206,6 +211,7 @@ export class Http1Connection extends Deadline {
   #take(count: number): void {
     const start = this.#read.readStart;
     const end = start + count;
+    this.backend.countReceived(count);
     switch (this.#phase) {
       case P.head:
         this.#readHead(HEADROOM, end);

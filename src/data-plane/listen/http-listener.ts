@@ -64,7 +64,8 @@ export class HttpListener implements Listener {
         resolve();
       };
       const options = { port: address.port, backlog: BACKLOG, reusePort: true };
-      acceptor.listen(address.host === null ? options : { ...options, host: address.host }, listening);
+      // An explicit "::" leaves IPv4 to a bind of its own.
+      acceptor.listen(address.host === null ? options : { ...options, host: address.host, ipv6Only: address.host === '::' }, listening);
     });
   }
 

@@ -12,7 +12,7 @@ import type { ErrorCode } from '../../base/errors.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { countEarlyError } from '../accounting.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
-import { HEAD_TOO_LARGE, INCOMPLETE, NOT_IMPLEMENTED, TARGET_TOO_LONG, VERSION_UNSUPPORTED } from '../parse/bytes.ts';
+import { INCOMPLETE } from '../parse/bytes.ts';
 import { METHOD, parseRequestHead, RequestHead } from '../parse/request-head.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { errorReply, prefersJson } from '../relay/own-replies.ts';
@@ -21,6 +21,7 @@ import { RequestBody } from './http1-request-body.ts';
 import { Http1Sink } from './http1-sink.ts';
 import { openExchange } from './open-exchange.ts';
 import { PartialHead } from './partial-head.ts';
+import { refusalCode } from './refused-head.ts';
 
 /** `rest`: between requests. `flush`: answered, the socket has not taken all. `linger`: reads on so that the close destroys no answer. */
 const S = { rest: 0, head: 1, busy: 2, flush: 3, tunnel: 4, linger: 5, closed: 6 } as const;
@@ -180,7 +181,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     const bodyStart = parseRequestHead(bytes, start, end, live.spec.limits, head);
     if (bodyStart === INCOMPLETE) return this.#keepPartial(bytes, start, end);
     if (bodyStart < INCOMPLETE) {
-      this.#refuse(codeOf(bodyStart), bytes);
+      this.#refuse(refusalCode(bodyStart), bytes);
       return end;
     }
     openExchange(x, this.terms, head, bodyStart);
@@ -197,7 +198,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
 
   #keepPartial(bytes: Buffer, start: number, end: number): number {
     this.#partial = new PartialHead(bytes, start, end);
-    if (this.#requests > 0) this.arm(this.listener.live.spec.timeouts.headerMs);
+    if (this.#requests > 0 || this.isEnding) this.arm(this.listener.live.spec.timeouts.headerMs);
     this.#state = S.head;
     return end;
   }
@@ -388,20 +389,5 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     this.context.wheel.clear(this);
     if (former === S.busy || former === S.tunnel) this.#pipeline.cancel(this.exchange, 'client-aborted');
     this.listener.onClientClosed(this);
-  }
-}
-
-function codeOf(result: number): ErrorCode {
-  switch (result) {
-    case HEAD_TOO_LARGE:
-      return 'head-too-large';
-    case TARGET_TOO_LONG:
-      return 'target-too-long';
-    case NOT_IMPLEMENTED:
-      return 'not-implemented';
-    case VERSION_UNSUPPORTED:
-      return 'version-unsupported';
-    default:
-      return 'bad-request';
   }
 }

@@ -103,7 +103,7 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     const { terms, exchange } = this;
     terms.closes ||= !exchange.isBodyComplete || this.isEnding || this.context.isShedding;
     terms.edits = exchange.route?.answerEdits ?? null;
-    this.answer.sendOwnReply(reply, terms);
+    exchange.ownBytes = this.answer.sendOwnReply(reply, terms);
     this.afterWrite();
   }
 

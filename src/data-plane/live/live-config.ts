@@ -71,7 +71,7 @@ class LiveConfigBuilder {
     }
     const poolRow = table.pool(row);
     const balancer = new PoolBalancer(
-      { spec, algorithm: await resolveAlgorithm(spec.algorithm, this.#context.pluginsDir), pool: poolRow, backends: backends.map((backend) => backend.row) },
+      { spec, algorithm: await resolveAlgorithm(spec.algorithm, this.#context.pluginsDir, this.#context.clock), pool: poolRow, backends: backends.map((backend) => backend.row) },
       this.#poolEnvironment(backends),
       this.#previous?.pools.get(spec.name)?.balancer ?? null,
     );
@@ -91,12 +91,12 @@ class LiveConfigBuilder {
   }
 
   #poolEnvironment(backends: readonly Backend[]): ConstructorParameters<typeof PoolBalancer>[1] {
-    const { clock, random, log, send } = this.#context;
+    const context = this.#context;
     return {
-      clock,
-      random,
-      log,
-      ejected: (index, forMs, reason) => send({ kind: 'ejected', row: backends[index]!.rowNumber, forMs, reason }),
+      clock: context.clock,
+      random: context.random,
+      log: (level, text, fields) => context.log(level, text, fields),
+      ejected: (index, forMs, reason) => context.send({ kind: 'ejected', row: backends[index]!.rowNumber, forMs, reason }),
     };
   }
 

@@ -47,6 +47,8 @@ export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarge
   putRequestLine(head, newTarget);
   const ownHost = rewriteHost ?? (head.form === TARGET_FORM.absolute ? latin1(bytes, head.authorityStart, head.authorityEnd) : null);
   if (ownHost !== null) putLine(HOST, ownHost);
+  // HTTP/1.0 may come without; the backend is spoken to in HTTP/1.1, where it must be there (RFC 9112 §3.2).
+  else if (head.minorVersion === 0 && fields.indexOf(FIELD.host) === -1) putLine(HOST, '');
   putPassedFields(exchange, head, edits, ownHost !== null);
   putOwnFields(exchange, head, edits);
   if (head.chunked) put(CHUNKED);
@@ -54,7 +56,6 @@ export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarge
   if (edits !== null) for (const line of edits.lines) put(line);
   put(CRLF);
   target.outLength = at;
-  void fields;
 }
 
 function put(bytes: Buffer): void {

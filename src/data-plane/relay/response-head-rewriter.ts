@@ -30,31 +30,30 @@ function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boole
 }
 
 /**
- * Rewrites the head that ends at `headEnd` so that it ends at `headEnd - gap`
- * (room for a chunk line), and returns where it now starts; -1 if there is no
- * room before it, with nothing changed.
+ * Rewrites the head that ends at `headEnd` so that it ends at `to` (not before
+ * `headEnd`: all moves go one way, so none destroys what is still to be moved),
+ * and returns where it now starts; -1 if there is no room before it, with
+ * nothing changed.
  */
-export function rewriteAnswerHead(head: ResponseHead, headStart: number, headEnd: number, gap: number, how: AnswerRewrite): number {
+export function rewriteAnswerHead(head: ResponseHead, headStart: number, headEnd: number, to: number, how: AnswerRewrite): number {
   const { bytes, fields } = head;
   const addedLength = (how.added?.length ?? 0) + editLength(how.edits);
-  if (headStart - addedLength - gap < 0) return -1;
+  if (headStart < addedLength) return -1;
   // HTTP/1.0 origins: the version on a connection is the sender's own (RFC 9110 §2.5).
   bytes[headStart + 7] = 49;
-  let to = headEnd - gap;
+  let end = to;
   let runEnd = headEnd;
   for (let i = fields.count - 1; i >= 0; i--) {
     if ((fields.id[i] === FIELD.other && how.edits === null && !head.nominatesFields) || !isLeftOut(head, i, how)) continue;
-    to = moveBack(bytes, lineEnd(fields, i, headEnd), runEnd, to);
+    end = moveBack(bytes, lineEnd(fields, i, headEnd), runEnd, end);
     runEnd = fields.nameStart[i]!;
   }
-  if (addedLength === 0) return moveBack(bytes, headStart, runEnd, to);
-  const fieldsTo = to - (runEnd - head.fieldsStart);
-  const start = fieldsTo - addedLength - (head.fieldsStart - headStart);
-  // Whichever way the fields move, the status line must be out of their way, and they out of its.
-  if (fieldsTo < head.fieldsStart) bytes.copyWithin(start, headStart, head.fieldsStart);
-  moveBack(bytes, head.fieldsStart, runEnd, to);
-  if (fieldsTo >= head.fieldsStart) bytes.copyWithin(start, headStart, head.fieldsStart);
-  putAdded(bytes, fieldsTo - addedLength, how);
+  if (addedLength === 0) return moveBack(bytes, headStart, runEnd, end);
+  end = moveBack(bytes, head.fieldsStart, runEnd, end);
+  // The status line first: our lines may come to stand where it stood.
+  const start = end - addedLength - (head.fieldsStart - headStart);
+  bytes.copyWithin(start, headStart, head.fieldsStart);
+  putAdded(bytes, end - addedLength, how);
   return start;
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AdminServer } from '../../../src/control-plane/admin/admin-server.ts';
 import type { BindSpec } from '../../../src/shared/snapshot.ts';
@@ -110,6 +110,26 @@ describe('the address', () => {
     expect(await admin.prepare(config)).toEqual([]);
     admin.commit(config);
     expect(await answers(port)).toBe(true);
+  });
+});
+
+describe('connections', () => {
+  it('are 256 at most; one more is closed at once, and the others go on', async () => {
+    const port = await start(bindOf('127.0.0.1', 0));
+    const open = await Promise.all(
+      Array.from({ length: 256 }, async () => {
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', () => {});
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    const extra = connect(port, '127.0.0.1');
+    extra.on('error', () => {});
+    await once(extra.resume(), 'close');
+    open[0]!.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(String((await once(open[0]!, 'data'))[0])).toMatch(/^HTTP\/1.1 200 /);
+    for (const socket of open) socket.destroy();
   });
 });
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { planPorts } from '../../../src/control-plane/rollout/port-plan.ts';
+import { findShared, planPorts } from '../../../src/control-plane/rollout/port-plan.ts';
 import { plainListener } from '../../support/plain-snapshot.ts';
 
 const open: Server[] = [];
@@ -33,10 +33,10 @@ test('a port of another process is refused by listener and address, all of them 
 test('what our own workers hold is not checked, under whatever listener; a free port stays the same', async () => {
   const port = await listening();
   const before = { listeners: [plainListener('old', port)], ports: [[port]] };
-  expect(await planPorts([plainListener('new', port)], before)).toEqual({ ports: [[port]], problems: [], chosen: false });
-  expect(await planPorts([plainListener('new', port, null)], before)).toEqual({ ports: [[port]], problems: [], chosen: false });
+  expect(await planPorts([plainListener('new', port)], before)).toEqual({ ports: [[port]], problems: [], fresh: [], chosen: false });
+  expect(await planPorts([plainListener('new', port, null)], before)).toEqual({ ports: [[port]], problems: [], fresh: [], chosen: false });
   const free = { listeners: [plainListener('a')], ports: [[port]] };
-  expect(await planPorts([plainListener('a')], free)).toEqual({ ports: [[port]], problems: [], chosen: false });
+  expect(await planPorts([plainListener('a')], free)).toEqual({ ports: [[port]], problems: [], fresh: [], chosen: false });
 });
 
 test('a listener of a running config that moves to a taken port is refused', async () => {
@@ -44,3 +44,19 @@ test('a listener of a running config that moves to a taken port is refused', asy
   const plan = await planPorts([plainListener('a', taken)], { listeners: [plainListener('a', held)], ports: [[held]] });
   expect(plan.problems).toEqual([`listener a: 127.0.0.1:${taken} is in use by another process`]);
 });
+
+test('once the workers have bound, one socket more than theirs is somebody else', async () => {
+  const listener = plainListener('web');
+  const port = await listening();
+  await shareWith(port);
+  const fresh = [{ listener: 'web', bind: listener.binds[0]!, port }];
+  expect(await findShared(fresh, 2)).toEqual([]);
+  await shareWith(port);
+  expect(await findShared(fresh, 2)).toEqual(['listener web: 127.0.0.1:0 is in use by another process']);
+});
+
+async function shareWith(port: number): Promise<void> {
+  const each = createServer().listen({ port, host: '127.0.0.1', reusePort: true });
+  open.push(each);
+  await once(each, 'listening');
+}

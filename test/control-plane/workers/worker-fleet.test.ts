@@ -1,11 +1,11 @@
 /** The fleet's promises to the rollout and to the operator, with real threads that really listen. */
-import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../../src/base/clock.ts';
 import { ask, FleetRig } from '../../support/fleet-rig.ts';
 import { plainListener } from '../../support/plain-snapshot.ts';
+import { until } from '../../support/weir-process.ts';
 
 const rigs: FleetRig[] = [];
 function makeRig(workers: number, clock: Clock = systemClock): FleetRig {
@@ -57,7 +57,7 @@ test('a worker that crashes is replaced, brought to the newest config, and its g
     await once(socket, 'connect');
     return socket;
   }));
-  while (rig.table.listener(0).connections < 8) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => rig.table.listener(0).connections === 8);
   for (const index of [0, 1]) {
     const exited = rig.event((event) => event.type === 'worker' && event.change === 'exited');
     rig.fleet.crash(index);
@@ -84,11 +84,12 @@ test('a worker whose loop stands still is killed and replaced', async () => {
 test('a stall of the main thread kills no worker', async () => {
   const rig = makeRig(1, hastyClock);
   await rig.run(await rig.config(1, [plainListener('web')]));
+  const { startedAtMs } = rig.fleet.views()[0]!;
   // Longer than the ten ticks of 50 ms after which a still worker is killed.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
-  const [view] = rig.fleet.views();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(rig.fleet.views()[0]).toMatchObject({ state: 'running', restarts: 0, startedAtMs: view!.startedAtMs });
+  // The heartbeat is seen again, by ticks after the stall.
+  await until(() => rig.fleet.views()[0]!.silentMs < 500);
+  expect(rig.fleet.views()[0]).toMatchObject({ state: 'running', restarts: 0, startedAtMs });
 });
 
 test('a worker that dies while it prepares ends the round, and its replacement takes the newest committed config', async () => {
@@ -135,7 +136,7 @@ test('stop resolves when the last connection of every worker is gone', async () 
   const port = await rig.run(await rig.config(1, [plainListener('web')]));
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
-  while (rig.table.listener(0).connections < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => rig.table.listener(0).connections === 1);
   let stopped = false;
   const stop = rig.fleet.stop().then(() => (stopped = true));
   await expect(ask(port)).rejects.toThrow();

@@ -98,10 +98,10 @@ it('finds what a plain loop finds, for any table and any request', () => {
         outcomes.set(found, (outcomes.get(found) ?? 0) + 1);
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 500 },
   );
   // The alphabets are worth something only if every kind of outcome comes up.
-  for (const kind of [AMBIGUOUS_PATH, NO_ROUTE, 0, 1, 2, 5]) expect(outcomes.get(kind) ?? 0).toBeGreaterThan(20);
+  for (const kind of [AMBIGUOUS_PATH, NO_ROUTE, 0, 1, 2, 5]) expect(outcomes.get(kind) ?? 0).toBeGreaterThan(5);
 });
 
 it('explains of each route why it does not hold exactly where a plain look at it says so', () => {
@@ -119,7 +119,7 @@ it('explains of each route why it does not hold exactly where a plain look at it
         expect(matchHolds({ ...match, ...before }, makeRequest(shape), reading)).toBe(true);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   );
   expect(keys.size).toBe(7);
 });

@@ -130,7 +130,7 @@ describe('any path', () => {
       fc.property(wellFormed, (path) => {
         expect(resolvePath(path)).toBe(plainlyResolved(path));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -140,7 +140,7 @@ describe('any path', () => {
         expect(pathReadings(resolvePath(path))).toEqual([resolvePath(path)]);
         expect(resolvePath(path)).not.toMatch(/\/\/|\\|\/\.{1,2}(\/|$)/);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -150,7 +150,7 @@ describe('any path', () => {
         if (!mayReadTwoWays(path)) expect(resolvePath(path)).toBe(path);
         expect(new Set(pathReadings(path)).size).toBe(pathReadings(path).length);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });

@@ -72,7 +72,7 @@ describe('rewriting the prefix', () => {
         }
         expect(rewritten(['/old'], { prefix: '/' }, path)).not.toMatch(/^\/[/\\]/);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 });

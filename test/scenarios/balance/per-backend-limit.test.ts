@@ -1,6 +1,7 @@
 /** perBackend holds over all workers, and connections at rest in one worker do not keep the other's requests out. */
 import { expect, test } from 'vitest';
-import { NamedBackend, startBackends } from '../../support/named-backend.ts';
+import type { NamedBackend} from '../../support/named-backend.ts';
+import { startBackends } from '../../support/named-backend.ts';
 import { visitorsOnBoth, type Visitor } from '../../support/visitor.ts';
 import { WeirProcess } from '../../support/weir-process.ts';
 
@@ -40,7 +41,6 @@ test('the limit holds over both workers; what is over it goes elsewhere, or is 5
 
   // Another backend takes what this one may not; in-flight requests and their places survive the reload.
   expect(await weir.edit(config([first, second], 3))).toMatchObject({ text: 'config runs' });
-  for (const [visitor] of [near, far]) void visitor;
   first.release();
   expect((await statuses).sort()).toEqual([200, 200, 200, 503, 503, 503]);
   const again = near.map((visitor) => visitor.ask('/hold')).concat(far.map((visitor) => visitor.ask('/hold')));

@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ask, WeirProcess } from '../../support/weir-process.ts';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ask, until, WeirProcess } from '../../support/weir-process.ts';
+
+// Whole processes start and stop here, and share the machine's cores with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 /** A backend whose answers wait to be told. */
 const waiting: ServerResponse[] = [];
@@ -42,13 +45,11 @@ async function underWay(weir: WeirProcess): Promise<{ answer: ReturnType<WeirPro
   return { answer, finish: () => response.end('finished') };
 }
 
-async function refuses(port: number): Promise<void> {
-  while (true) {
-    const socket = connect(port, '127.0.0.1');
-    const accepted = await once(socket, 'connect').then(() => true, () => false);
-    socket.destroy();
-    if (!accepted) return;
-  }
+async function refuses(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const accepted = await once(socket, 'connect').then(() => true, () => false);
+  socket.destroy();
+  return !accepted;
 }
 
 test('TERM: readyz 503 while service goes on, then no accepting, then what is under way finishes', async () => {
@@ -63,7 +64,7 @@ test('TERM: readyz 503 while service goes on, then no accepting, then what is un
   expect(ready.body).toContain('draining');
   expect(plain.body).toBe('here');
   await weir.line(({ text }) => text === 'stopping');
-  await refuses(port);
+  await until(() => refuses(port));
   finish();
   expect(await answer).toMatchObject({ status: 200, body: 'finished', headers: { connection: 'close' } });
   expect(await weir.exited).toEqual({ code: 0, signal: null });
@@ -97,7 +98,7 @@ test('drained by the admin interface it still serves, with Connection: close, un
   await using weir = await WeirProcess.start(config('{ delay: 0, timeout: 20s }'));
   await weir.admin('/api/v1/drain', 'POST', { reason: 'kernel update' });
   expect((await weir.admin('/readyz')).status).toBe(503);
-  while ((await weir.get('/')).headers.connection !== 'close');
+  await until(async () => (await weir.get('/')).headers.connection === 'close');
   expect((await weir.get('/')).body).toBe('here');
   await weir.admin('/api/v1/undrain', 'POST', {});
   expect((await weir.admin('/readyz')).status).toBe(200);

@@ -1,8 +1,11 @@
 /** HUP reads the config again, the only thing that does with --no-watch, and opens log files anew for logrotate. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { respondingConfig, WeirProcess } from '../../support/weir-process.ts';
+import { expect, test, vi } from 'vitest';
+import { respondingConfig, until, WeirProcess } from '../../support/weir-process.ts';
+
+// Whole processes start and stop here, and share the machine's cores with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 test('with --no-watch an edit waits for HUP', async () => {
   await using weir = await WeirProcess.start(respondingConfig('before'), { args: ['--no-watch'] });
@@ -22,7 +25,3 @@ test('HUP opens the access log anew', async () => {
   await until(async () => (await readFile(`${path}.1`, 'utf8')).includes('/first') && (await readFile(path, 'utf8').catch(() => '')).includes('/second'));
   expect(await readFile(`${path}.1`, 'utf8')).not.toContain('/second');
 });
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
-}

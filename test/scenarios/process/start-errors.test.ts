@@ -1,8 +1,11 @@
 /** What keeps a proxy from starting is said in words, with the exit code that scripts go by. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { respondingConfig, WeirProcess } from '../../support/weir-process.ts';
+
+// Whole processes start and stop here, and share the machine's cores with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 test('a file that is not there: 1', async () => {
   await using weir = await WeirProcess.spawn('', { file: '/nowhere/weir.yaml' });

@@ -2,8 +2,11 @@
 import { mkdir, mkdtemp, open, rename, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { respondingConfig, WeirProcess } from '../../support/weir-process.ts';
+
+// Whole processes start and stop here, and share the machine's cores with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 test('written in place, in pieces that are no config by themselves', async () => {
   await using weir = await WeirProcess.start(respondingConfig('before'));

@@ -1,6 +1,9 @@
 /** A worker that dies costs its own connections and nothing else: it is replaced, and counted. */
-import { expect, test } from 'vitest';
-import { respondingConfig, WeirProcess } from '../../support/weir-process.ts';
+import { expect, test, vi } from 'vitest';
+import { respondingConfig, until, WeirProcess } from '../../support/weir-process.ts';
+
+// Whole processes start and stop here, and share the machine's cores with other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 test('a crashed worker is replaced and runs the config of the day', async () => {
   await using weir = await WeirProcess.start(respondingConfig('before'), { env: { WEIR_TEST_HOOKS: '1' } });
@@ -18,8 +21,8 @@ test('a crashed worker is replaced and runs the config of the day', async () => 
 
 /** Both replacements run. */
 async function serving(weir: WeirProcess): Promise<void> {
-  while (true) {
+  await until(async () => {
     const { workers } = JSON.parse((await weir.admin('/api/v1/status')).body) as { workers: { state: string; restarts: number }[] };
-    if (workers.every(({ state, restarts }) => state === 'running' && restarts === 1)) return;
-  }
+    return workers.every(({ state, restarts }) => state === 'running' && restarts === 1);
+  });
 }
