@@ -15,6 +15,13 @@ export const PROXY_CORE = 0;
 export const LOAD_CORE = 1;
 export const pinning = cpus().length >= 2 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
+/** Ended with the bench, however that ends. */
+const alive = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => process.exit(code));
+
 export interface Started {
   readonly pid: number;
   readonly child: ChildProcess;
@@ -26,6 +33,8 @@ export interface Started {
 export function start(core: number, command: string, args: readonly string[], options: { ipc?: boolean; env?: NodeJS.ProcessEnv } = {}): Started {
   const [file, ...rest] = pinning ? ['taskset', '-c', String(core), command, ...args] : [command, ...args];
   const child = spawn(file, rest, { stdio: ['ignore', 'ignore', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])], env: { ...process.env, ...options.env } });
+  alive.add(child);
+  child.once('exit', () => alive.delete(child));
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_CHARS_MAX);

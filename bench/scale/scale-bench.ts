@@ -46,7 +46,8 @@ async function measure(config: ConfigOf, costs: Costs): Promise<number> {
   for (const [step, path] of [['scrape', '/metrics'], ['status', '/api/v1/status']] as const) {
     for (let round = 0; round < READS; round++) note(round === 0 ? `first ${step}` : step, await proxy.get(path));
   }
-  return proxy.rssMiB();
+  // Awaited here: behind a bare return the process would be gone first.
+  return await proxy.rssMiB();
 }
 
 interface Figures {

@@ -51,3 +51,15 @@ export function pause(clock: Clock, delayMs: number): Promise<void> {
 export function yieldToLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Work that may take several turns of the loop: it yields where it can be interrupted. */
+export type SlicedWork<Result = void> = Generator<void, Result, void>;
+
+/** Does the work with a turn of the loop at each of its yields; without any it is done when this returns. */
+export async function inSlices<Result>(work: SlicedWork<Result>): Promise<Result> {
+  while (true) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    await yieldToLoop();
+  }
+}

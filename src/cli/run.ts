@@ -40,7 +40,7 @@ async function runProxy(options: RunOptions): Promise<void> {
       process.exit(code);
     },
     reload: () => proxy.hangUp(),
-  });
+  }, systemClock);
   try {
     log.info('weir starts', { version, node: options.node, workers: options.workers, pid: process.pid, file: options.file });
     await Promise.race([proxy.start(), ended.promise]);

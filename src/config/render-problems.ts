@@ -1,8 +1,9 @@
 /**
  * Problems as text for a terminal or a log: place, message, code frame, what
- * was expected. Frames show the file's own text only, in which neither secrets
- * nor the values of variables stand.
+ * was expected. Frames show the file's own text only, without values of
+ * variables and secrets, also those that were written into it.
  */
+import { maskSecrets } from '../shared/secret-text.ts';
 import { LineTable } from './line-table.ts';
 import type { Problem } from './problems.ts';
 
@@ -51,7 +52,7 @@ function frame(problem: Problem, table: LineTable, paint: Paint): string[] {
   const out: string[] = [];
   for (let number = Math.max(1, problem.line - 1); number <= last; number++) {
     const isHere = number === problem.line;
-    const shown = window(table.line(number), offset);
+    const shown = window(withoutSecrets(table.line(number)), offset);
     // The lines around are for orientation only: blank ones give none.
     if (!isHere && /^[\s…]*$/.test(shown)) continue;
     const head = paint('frame', `${isHere ? '>' : ' '} ${String(number).padStart(width)} |`);
@@ -59,6 +60,11 @@ function frame(problem: Problem, table: LineTable, paint: Paint): string[] {
     if (isHere) out.push(`${paint('frame', `  ${' '.repeat(width)} |`)} ${' '.repeat(caretColumn(problem.column, offset))}${paint(problem.severity, '^')}`);
   }
   return out;
+}
+
+/** As long as before, so that carets fit. */
+function withoutSecrets(line: string): string {
+  return maskSecrets(line, (secret) => '*'.repeat(Array.from(secret).length));
 }
 
 /** Part of a line that begins at `offset` characters; an ellipsis marks each side that was cut. */

@@ -5,7 +5,7 @@
  * interface. Main thread only.
  */
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
+import { inSlices, type Clock, type SlicedWork } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { dial as systemDial, type Dial } from '../net/dial.ts';
 import { NameResolver, systemLookup, type Lookup } from '../net/resolve-name.ts';
@@ -106,13 +106,17 @@ export class Backends {
    * Thousands of backends take several turns of the loop, and the caller waits
    * for the end before the next config.
    */
-  async apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): Promise<void> {
+  apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): Promise<void> {
+    return inSlices(this.#apply(snapshot, rows));
+  }
+
+  *#apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): SlicedWork {
     const placed = placeBackends(snapshot, rows, this.#table);
     this.#identities = new Map(placed.map(({ number, pool, backend }) => [number, { pool: pool.name, address: backend.address }]));
     this.#probedPools = new Set(snapshot.pools.filter(({ health }) => health !== null).map(({ name }) => name));
-    await this.#operatorStates.apply(placed);
+    yield* this.#operatorStates.apply(placed);
     this.#addresses.apply(placed);
-    await this.#monitor.apply(placed);
+    yield* this.#monitor.apply(placed);
   }
 
   /** A worker's connect to this row's backend failed (message `resolve`). */

@@ -11,7 +11,7 @@
  */
 import { z } from 'zod';
 import { assert } from '../base/assert.ts';
-import { yieldToLoop, type Clock } from '../base/clock.ts';
+import type { Clock, SlicedWork } from '../base/clock.ts';
 import type { Log } from '../observe/log.ts';
 import type { PoolRow } from '../shared/backend-table.ts';
 import type { BackendState } from '../shared/snapshot.ts';
@@ -119,19 +119,19 @@ export class OperatorStates {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Writes the effective state and weight of each backend of the config that is about to run; thousands take several turns of the loop. */
-  async apply(placed: readonly PlacedBackend[]): Promise<void> {
+  /** Writes the effective state and weight of each backend of the config that is about to run. */
+  *apply(placed: readonly PlacedBackend[]): SlicedWork {
     const next = new Map<string, PlacedBackend>();
     for (const row of placed) {
       next.set(operatorKey(row.pool.name, row.backend.address), row);
-      if (next.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
+      if (next.size % BACKENDS_PER_TURN === 0) yield;
     }
     this.#placed = next;
     const changedPools = new Set<PoolRow>();
     let count = 0;
     for (const [key, row] of next) {
       if (this.#write(key, row)) changedPools.add(row.poolRow);
-      if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
+      if (++count % BACKENDS_PER_TURN === 0) yield;
     }
     for (const poolRow of changedPools) poolRow.bumpEpoch();
     if (this.#ageAbsent()) void this.#persist();

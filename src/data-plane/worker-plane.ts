@@ -29,6 +29,8 @@ export class WorkerPlane {
   readonly #retired = new Set<Listener>();
   #config: LiveConfig | null = null;
   #prepared: Prepared | null = null;
+  /** What each listener listens on, by name. */
+  #bound = new Map<string, readonly BindAddress[]>();
 
   constructor(context: WorkerContext) {
     this.#context = context;
@@ -86,8 +88,6 @@ export class WorkerPlane {
       listener.keepOnly(kept);
     }
   }
-
-  #bound = new Map<string, readonly BindAddress[]>();
 
   #addressesOf(name: string): readonly BindAddress[] {
     return this.#bound.get(name) ?? [];
@@ -164,4 +164,3 @@ export class WorkerPlane {
 function isSame(a: BindAddress, b: BindAddress): boolean {
   return a.host === b.host && a.port === b.port;
 }
-

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inSlices } from '../../src/base/clock.ts';
 import { OperatorStates, type BackendStateEvent } from '../../src/control-plane/operator-states.ts';
 import { StateFile } from '../../src/control-plane/state-file.ts';
 import { operatorKey, type OperatorEntry } from '../../src/control-plane/store/store.ts';
@@ -30,7 +31,7 @@ const open = (at = path()): Promise<OperatorStates> => OperatorStates.open({ clo
 
 /** Applies a config with backends in these states of the file. */
 function apply(states: OperatorStates, backends: Record<string, BackendState> = { [A]: 'ready', [B]: 'ready' }): void {
-  void states.apply(rig.place({ name: 'web', backends: Object.entries(backends).map(([address, state]) => ({ address, state, weight: 10 })) }));
+  void inSlices(states.apply(rig.place({ name: 'web', backends: Object.entries(backends).map(([address, state]) => ({ address, state, weight: 10 })) })));
 }
 
 describe('the effective state', () => {

@@ -1,4 +1,5 @@
 /** A monitor in virtual time and on a virtual network, whose reports come back as verdicts, as in a tier of one. */
+import { inSlices } from '../../src/base/clock.ts';
 import { HealthMonitor, type NameSource } from '../../src/control-plane/health/monitor.ts';
 import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
 import type { VerdictReport } from '../../src/control-plane/store/store.ts';
@@ -31,7 +32,7 @@ export class MonitorRig {
   }
 
   apply(...sketches: readonly PoolSketch[]): void {
-    void this.monitor.apply(this.backends.place(...sketches));
+    void inSlices(this.monitor.apply(this.backends.place(...sketches)));
   }
 
   /** `from→to` of each event so far. */

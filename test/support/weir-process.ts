@@ -17,10 +17,14 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A test that runs out of time never comes to its end, and its proxies must not outlive the test's process. */
 const running = new Set<ChildProcess>();
-process.once('exit', () => {
+const killRunning = (): void => {
   for (const child of running) child.kill('SIGKILL');
+};
+process.once('exit', killRunning);
+process.once('SIGTERM', () => {
+  killRunning();
+  process.kill(process.pid, 'SIGTERM');
 });
-process.once('SIGTERM', () => process.exit(143));
 
 export interface WeirOptions {
   /** After `run FILE`; `--state-dir` and `--workers 2` are given unless named here. */
@@ -69,14 +73,11 @@ export class WeirProcess implements AsyncDisposable {
     this.#child = spawn(process.execPath, [main, 'run', file, ...flags, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.#child);
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.out += text));
-    // A test run that ends early takes its proxies with it.
-    process.once('exit', this.#kill);
     const lines = createInterface({ input: this.#child.stderr! });
     lines.on('line', (line) => this.#take(line));
     const closed = once(lines, 'close');
     this.exited = once(this.#child, 'exit').then(async ([code, signal]) => {
       running.delete(this.#child);
-      process.off('exit', this.#kill);
       await closed;
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });

@@ -4,7 +4,7 @@
  * verdict and counts anew. A backend new to the config is `unknown` until its
  * first result, even if its row still remembers an earlier life.
  */
-import { yieldToLoop } from '../../base/clock.ts';
+import type { SlicedWork } from '../../base/clock.ts';
 import type { Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
@@ -49,14 +49,14 @@ export class CheckSet {
    * whoever asks sees the former checks. Checks that stay take their new rows
    * meanwhile, of which no worker runs any yet.
    */
-  async apply(placed: readonly PlacedBackend[]): Promise<CheckChanges> {
-    const groups = await groupByCheck(placed);
+  *apply(placed: readonly PlacedBackend[]): SlicedWork<CheckChanges> {
+    const groups = yield* groupByCheck(placed);
     const { checks: former, rows: formerRows } = this.#index;
     const next = new CheckIndex();
     for (const row of placed) {
       next.rows.set(row.number, row);
       if (!formerRows.has(row.number)) this.#verdicts.introduce(row);
-      if (next.rows.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
+      if (next.rows.size % BACKENDS_PER_TURN === 0) yield;
     }
 
     const added: Check[] = [];
@@ -69,7 +69,7 @@ export class CheckSet {
       check.replaceRows(group.rows);
       next.add(check);
       if (check.verdict !== 'unknown') this.#verdicts.give(check.rows, check.verdict, 'as found by the same check');
-      if (next.checks.size % BACKENDS_PER_TURN === 0) await yieldToLoop();
+      if (next.checks.size % BACKENDS_PER_TURN === 0) yield;
     }
     this.#index = next;
     for (const [number, row] of formerRows) if (!next.rows.has(number)) this.#depart(row);
@@ -104,14 +104,14 @@ interface Group {
   readonly rows: PlacedBackend[];
 }
 
-async function groupByCheck(placed: readonly PlacedBackend[]): Promise<Map<string, Group>> {
+function* groupByCheck(placed: readonly PlacedBackend[]): SlicedWork<Map<string, Group>> {
   const groups = new Map<string, Group>();
   let pool: PoolSpec | null = null;
   let digest = '';
   let plan: ProbePlan | null = null;
   let count = 0;
   for (const row of placed) {
-    if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
+    if (++count % BACKENDS_PER_TURN === 0) yield;
     if (row.pool !== pool) {
       pool = row.pool;
       digest = digestOf(pool.health);

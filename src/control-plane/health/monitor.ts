@@ -14,7 +14,7 @@
  * backend does, and holds no turn of the loop for long: one timer serves all
  * checks, and what is due starts a slice at a time.
  */
-import { yieldToLoop, type Clock, type Timer } from '../../base/clock.ts';
+import type { Clock, SlicedWork, Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { Schedule } from '../../base/schedule.ts';
 import type { Dial } from '../../net/dial.ts';
@@ -83,9 +83,9 @@ export class HealthMonitor {
     this.#concurrencyMax = options.concurrencyMax ?? CONCURRENCY_MAX;
   }
 
-  /** The backends of the config that is about to run. Their effective states are in the rows already. Thousands take several turns of the loop. */
-  async apply(placed: readonly PlacedBackend[]): Promise<void> {
-    const { added, kept, removed } = await this.#checks.apply(placed);
+  /** The backends of the config that is about to run. Their effective states are in the rows already. */
+  *apply(placed: readonly PlacedBackend[]): SlicedWork {
+    const { added, kept, removed } = yield* this.#checks.apply(placed);
     this.counts.keepOnly(new Set(placed.map(({ pool }) => pool.name)));
     let count = 0;
     for (const [checks, take] of [
@@ -95,7 +95,7 @@ export class HealthMonitor {
     ] as const) {
       for (const check of checks) {
         take(check);
-        if (++count % BACKENDS_PER_TURN === 0) await yieldToLoop();
+        if (++count % BACKENDS_PER_TURN === 0) yield;
       }
     }
   }
@@ -189,11 +189,10 @@ export class HealthMonitor {
     const { named, host } = check.backend;
     const failure = named && names.addressOf(host) === null ? names.failureOf(host) : null;
     if (named && names.addressOf(host) === null && failure === null) return;
-    // That it is up from the first is no news: a config of 10,000 would tell as many lines.
-    const isNews = failure !== null || check.lastResult !== null;
     check.verdict = failure === null ? 'up' : 'down';
     check.lastResult = { passed: failure === null, reason: failure ?? '', latencyMs: 0, atMs: clock.wallMs() };
-    this.verdicts.give(check.rows, check.verdict, failure ?? 'not probed', isNews);
+    // That an address nobody probes counts as up is no news, and 10,000 of them would tell as many lines.
+    this.verdicts.give(check.rows, check.verdict, failure ?? 'not probed', named);
   }
 
   #probeNow(check: Check): void {

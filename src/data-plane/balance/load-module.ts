@@ -49,12 +49,13 @@ const definitions = new WeakMap<object, BalancerDefinition>();
 
 /**
  * Imports the file, anew if it changed since it was last imported.
- * @param pluginsDir the only folder code may come from; null: any
+ * @param pluginsDir the only folder code may come from; null: none may
  * @throws BalancerModuleError
  */
 export async function loadBalancerModule(absolutePath: string, pluginsDir: string | null, clock: Clock = systemClock): Promise<BalancerDefinition> {
+  if (pluginsDir === null) throw new BalancerModuleError(`${absolutePath} may not be loaded: no folder for modules is named (--plugins)`);
   const path = await realPath(absolutePath);
-  if (pluginsDir !== null && !path.startsWith((await realPath(pluginsDir)) + sep)) {
+  if (!path.startsWith((await realPath(pluginsDir)) + sep)) {
     throw new BalancerModuleError(`${absolutePath} is not below ${pluginsDir}, the only folder modules may come from`);
   }
   const { mtimeMs } = await stat(path);

@@ -25,7 +25,7 @@ export class HttpListener implements Listener {
   readonly #sockets = new Map<string, Server>();
   readonly #clients = new Set<Http1Client>();
   /** Arrived before `accept`. */
-  #waiting: Socket[] = [];
+  #waiting: { readonly socket: Socket; readonly port: number }[] = [];
   #isAccepting = false;
 
   constructor(live: LiveListener, pipeline: Pipeline, context: WorkerContext) {
@@ -53,7 +53,7 @@ export class HttpListener implements Listener {
   }
 
   #bindOne(address: BindAddress): Promise<void> {
-    const acceptor = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => this.#onConnection(socket));
+    const acceptor = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => this.#onConnection(socket, address.port));
     return new Promise((resolve, reject) => {
       acceptor.once('error', reject);
       const listening = (): void => {
@@ -73,7 +73,7 @@ export class HttpListener implements Listener {
     this.#isAccepting = true;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const socket of waiting) if (!socket.destroyed) this.#serve(socket);
+    for (const { socket, port } of waiting) if (!socket.destroyed) this.#serve(socket, port);
   }
 
   keepOnly(addresses: readonly BindAddress[]): void {
@@ -94,7 +94,7 @@ export class HttpListener implements Listener {
     this.isRetired = true;
     this.#isAccepting = false;
     for (const key of [...this.#sockets.keys()]) this.#unbind(key);
-    for (const socket of this.#waiting) socket.destroy();
+    for (const { socket } of this.#waiting) socket.destroy();
     this.#waiting = [];
     for (const client of this.#clients) client.closeWhenQuiet();
   }
@@ -114,15 +114,16 @@ export class HttpListener implements Listener {
     this.#sockets.delete(key);
   }
 
-  #onConnection(socket: Socket): void {
-    if (this.#isAccepting) this.#serve(socket);
+  #onConnection(socket: Socket, port: number): void {
+    if (this.#isAccepting) this.#serve(socket, port);
     else {
       socket.on('error', () => {});
-      this.#waiting.push(socket);
+      this.#waiting.push({ socket, port });
     }
   }
 
-  #serve(socket: Socket): void {
+  /** `port` is known from the bind: asking the socket would be a system call for each connection. */
+  #serve(socket: Socket, port: number): void {
     const { live } = this;
     const cells = live.counters;
     cells[live.base + listenerColumns.connectionsTotal]!++;
@@ -134,7 +135,7 @@ export class HttpListener implements Listener {
       return;
     }
     cells[live.base + listenerColumns.connections]!++;
-    this.#clients.add(new Http1Client(socket, this, this.#pipeline, this.#context));
+    this.#clients.add(new Http1Client(socket, port, this, this.#pipeline, this.#context));
   }
 
   /** At the limit the oldest connection at rest gives its place to the new one. */

@@ -58,8 +58,8 @@ export class Http1Client extends Http1Sink implements ReadTarget {
   #body: RequestBody | null = null;
   #hasEnded = false;
 
-  constructor(socket: Socket, listener: HttpListener, pipeline: Pipeline, context: WorkerContext) {
-    super(socket, listener, pipeline, context);
+  constructor(socket: Socket, localPort: number, listener: HttpListener, pipeline: Pipeline, context: WorkerContext) {
+    super(socket, localPort, listener, pipeline, context);
     this.#pipeline = pipeline;
     this.#restTick = context.wheel.now;
     this.arm(listener.live.spec.timeouts.headerMs);

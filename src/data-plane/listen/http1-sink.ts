@@ -28,7 +28,7 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
   /** The socket has not taken all; the deadline is the client's. */
   protected isFlushing = false;
 
-  constructor(socket: Socket, listener: HttpListener, outcome: RelayOutcome, context: WorkerContext) {
+  constructor(socket: Socket, localPort: number, listener: HttpListener, outcome: RelayOutcome, context: WorkerContext) {
     super();
     this.socket = socket;
     this.listener = listener;
@@ -38,7 +38,7 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     exchange.relay = new HttpRelay(exchange, outcome);
     exchange.listener = listener.live;
     exchange.peerAddress = plainAddress(socket.remoteAddress ?? '');
-    exchange.localPort = socket.localPort ?? 0;
+    exchange.localPort = localPort;
     exchange.clientAddress = exchange.peerAddress;
     exchange.forwardedLines = forwardedLines(exchange.peerAddress, exchange.localPort);
   }

@@ -67,7 +67,7 @@ class LiveConfigBuilder {
       const live = kept ?? new Backend(backend, backendRow, table.backend(backendRow), counters.backends.at(backendRow), spec.connections, this.#context.wheel);
       this.backends.set(backendRow, live);
       backends.push(live);
-      await this.#breathe();
+      if (this.#isTurnOver()) await yieldToLoop();
     }
     const poolRow = table.pool(row);
     const balancer = new PoolBalancer(
@@ -85,7 +85,7 @@ class LiveConfigBuilder {
       const routeRow = this.#rows.routes[this.#nextRoute++]!;
       const pool = route.action.kind === 'pool' ? pools.get(route.action.pool)! : null;
       routes.push(new LiveRoute(route, routeRow, counters.routes.at(routeRow), pool));
-      await this.#breathe();
+      if (this.#isTurnOver()) await yieldToLoop();
     }
     return new LiveListener(spec, table.listener(row), counters.listeners.at(row), await compileRoutesSliced(spec.routes, clock), routes);
   }
@@ -100,7 +100,7 @@ class LiveConfigBuilder {
     };
   }
 
-  async #breathe(): Promise<void> {
-    if (++this.#parts % PARTS_PER_TURN === 0) await yieldToLoop();
+  #isTurnOver(): boolean {
+    return ++this.#parts % PARTS_PER_TURN === 0;
   }
 }

@@ -90,8 +90,8 @@ test('a second signal ends it at once, with the code a shell would give', async 
   await using weir = await WeirProcess.start(config('{ delay: 1h, timeout: 20s }'));
   weir.signal('SIGTERM');
   await weir.line(({ text }) => text === 'draining');
-  weir.signal('SIGTERM');
-  expect(await weir.exited).toEqual({ code: 143, signal: null });
+  weir.signal('SIGINT');
+  expect(await weir.exited).toEqual({ code: 130, signal: null });
 });
 
 test('drained by the admin interface it still serves, with Connection: close, until undrain', async () => {
