@@ -16,17 +16,19 @@ import { getEnvironmentData, isMainThread, setEnvironmentData, workerData } from
 
 const PERIOD_MS = 5;
 const SLOTS = 64;
-const COLUMNS = 3;
+const COLUMNS = 4;
 const KEY = 'scale-probe';
 
 /** Of one thread, since the last report. */
 export interface ThreadReport {
-  /** `main`, `worker N` or `other` (the thread that loads a config). */
+  /** `main`, `worker N` or `loader` (the threads that load a config, one after another). */
   readonly thread: string;
   /** Longest time between two turns by the wall, PERIOD_MS taken off. */
   readonly stillMs: number;
   /** Most CPU time the thread itself used between two firings. */
   readonly busyMs: number;
+  /** CPU time of the thread itself. What a process used beyond its threads' is the compiler's and collector's. */
+  readonly cpuMs: number;
 }
 
 export interface ProbeReport {
@@ -37,7 +39,7 @@ export interface ProbeReport {
 }
 
 if (isMainThread) setEnvironmentData(KEY, new SharedArrayBuffer(SLOTS * COLUMNS * Float64Array.BYTES_PER_ELEMENT));
-/** By thread: 1 if it is in use, stillMs, busyMs. Slot 0 is main's, 1 that of all loaders, then the workers'. */
+/** By thread: 1 if it is in use, stillMs, busyMs, cpuMs. Slot 0 is main's, 1 that of all loaders, then the workers'. */
 const cells = new Float64Array(getEnvironmentData(KEY) as SharedArrayBuffer);
 
 function slotOf(): number {
@@ -49,17 +51,21 @@ function slotOf(): number {
 const base = slotOf() * COLUMNS;
 cells[base] = 1;
 let lastMs = performance.now();
-let lastCpu = process.threadCpuUsage();
+let lastCpuMs = 0;
 
-const timer = setInterval(() => {
+function tick(): void {
   const nowMs = performance.now();
-  const cpu = process.threadCpuUsage();
+  const { user, system } = process.threadCpuUsage();
+  const cpuMs = (user + system) / 1000;
   cells[base + 1] = Math.max(cells[base + 1]!, nowMs - lastMs - PERIOD_MS);
-  cells[base + 2] = Math.max(cells[base + 2]!, (cpu.user - lastCpu.user + cpu.system - lastCpu.system) / 1000);
+  cells[base + 2] = Math.max(cells[base + 2]!, cpuMs - lastCpuMs);
+  cells[base + 3]! += cpuMs - lastCpuMs;
   lastMs = nowMs;
-  lastCpu = cpu;
-}, PERIOD_MS);
-timer.unref();
+  lastCpuMs = cpuMs;
+}
+
+setInterval(tick, PERIOD_MS).unref();
+if (!isMainThread) process.on('exit', tick);
 
 function report(): ProbeReport {
   const { user, system } = process.cpuUsage();
@@ -67,10 +73,9 @@ function report(): ProbeReport {
   for (let slot = 0; slot < SLOTS; slot++) {
     const at = slot * COLUMNS;
     if (cells[at] !== 1) continue;
-    const thread = slot === 0 ? 'main' : slot === 1 ? 'other' : `worker ${slot - 2}`;
-    threads.push({ thread, stillMs: cells[at + 1]!, busyMs: cells[at + 2]! });
-    cells[at + 1] = 0;
-    cells[at + 2] = 0;
+    const thread = slot === 0 ? 'main' : slot === 1 ? 'loader' : `worker ${slot - 2}`;
+    threads.push({ thread, stillMs: cells[at + 1]!, busyMs: cells[at + 2]!, cpuMs: cells[at + 3]! });
+    cells.fill(0, at + 1, at + COLUMNS);
   }
   return { cpuMs: (user + system) / 1000, rssMiB: process.memoryUsage.rss() / 2 ** 20, threads };
 }

@@ -52,8 +52,12 @@ async function measure(config: ConfigOf, costs: Costs): Promise<number> {
 
 interface Figures {
   readonly step: string;
-  /** Median above the empty config's. */
+  /** Medians above the empty config's: of the process, and of its threads, the workers summed. The rest is the compiler's and collector's. */
   readonly cpuMs: number;
+  readonly mainCpuMs: number;
+  readonly workersCpuMs: number;
+  readonly loaderCpuMs: number;
+  /** The empty config's own. */
   readonly emptyCpuMs: number;
   readonly mainBusyMs: number;
   readonly mainStillMs: number;
@@ -63,13 +67,19 @@ interface Figures {
 
 function figuresOf(large: Costs, empty: Costs): Figures[] {
   return [...large].map(([step, costs]) => {
-    const emptyCpuMs = spread((empty.get(step) ?? []).map(({ cpuMs }) => cpuMs)).median;
+    const emptyCosts = empty.get(step) ?? [];
+    const median = (of: (cost: Cost) => number, among: readonly Cost[]): number => spread(among.map(of)).median;
+    const above = (of: (cost: Cost) => number): number => median(of, costs) - median(of, emptyCosts);
+    const threads = (name: string) => (cost: Cost): number => cost.threads.filter(({ thread }) => thread.startsWith(name)).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
     const longest = (of: 'main' | 'worker', what: 'busyMs' | 'stillMs'): number =>
       spread(costs.map(({ threads }) => Math.max(...threads.filter(({ thread }) => thread.startsWith(of)).map((report) => report[what])))).median;
     return {
       step,
-      cpuMs: spread(costs.map(({ cpuMs }) => cpuMs)).median - emptyCpuMs,
-      emptyCpuMs,
+      cpuMs: above(({ cpuMs }) => cpuMs),
+      mainCpuMs: above(threads('main')),
+      workersCpuMs: above(threads('worker')),
+      loaderCpuMs: above(threads('loader')),
+      emptyCpuMs: median(({ cpuMs }) => cpuMs, emptyCosts),
       mainBusyMs: longest('main', 'busyMs'),
       mainStillMs: longest('main', 'stillMs'),
       workerBusyMs: longest('worker', 'busyMs'),
@@ -79,9 +89,9 @@ function figuresOf(large: Costs, empty: Costs): Figures[] {
 }
 
 function printed(figures: readonly Figures[]): string {
-  const head = ['', 'CPU ms above empty', '(empty)', 'main: busy', 'still', 'worker: busy', 'still'];
+  const head = ['ms', 'CPU above empty', 'main', 'workers', 'loader', '(empty)', 'main: busy', 'still', 'worker: busy', 'still'];
   const whole = (value: number): string => String(Math.round(value));
-  const rows = figures.map((each) => [each.step, whole(each.cpuMs), whole(each.emptyCpuMs), whole(each.mainBusyMs), whole(each.mainStillMs), whole(each.workerBusyMs), whole(each.workerStillMs)]);
+  const rows = figures.map((each) => [each.step, whole(each.cpuMs), whole(each.mainCpuMs), whole(each.workersCpuMs), whole(each.loaderCpuMs), whole(each.emptyCpuMs), whole(each.mainBusyMs), whole(each.mainStillMs), whole(each.workerBusyMs), whole(each.workerStillMs)]);
   return table([head, ...rows]);
 }
 

@@ -97,6 +97,19 @@ export function countEarlyError(exchange: Exchange, code: ErrorCode): void {
   if (status !== 0) listener.counters[listener.base + requestCell(exchange.method, status)]!++;
 }
 
+/** Its line in the access log, with nothing of the request before it on this connection. */
+export function logEarlyError(exchange: Exchange, code: ErrorCode, context: WorkerContext): void {
+  if (context.accessLog === null) return;
+  const { ownBytes } = exchange;
+  exchange.reset();
+  exchange.ownBytes = ownBytes;
+  exchange.requestStart = exchange.requestEnd = 0;
+  exchange.clientAddress = exchange.peerAddress;
+  exchange.status = errorSpecs[code].status;
+  exchange.error = code;
+  logExchange(exchange, context, 0);
+}
+
 /** The head is read again for the log: by now another request may have used the shared one. */
 const loggedHead = new RequestHead();
 const NO_LIMITS = { headerBytesMax: 0, headerCountMax: 0 };
@@ -116,8 +129,8 @@ function logExchange(exchange: Exchange, context: WorkerContext, durationMs: num
   entry.pool = exchange.pool?.spec.name ?? '';
   entry.backend = exchange.backend?.address ?? '';
   entry.client = exchange.clientAddress;
-  entry.method = isWhole ? latin1(bytes, head.methodStart, head.methodEnd) : '';
-  entry.target = isWhole ? latin1(bytes, head.targetStart, head.targetEnd) : '';
+  entry.method = isWhole ? latin1(bytes, head.methodStart, head.methodEnd) : '-';
+  entry.target = isWhole ? latin1(bytes, head.targetStart, head.targetEnd) : '-';
   entry.httpVersion = head.minorVersion === 0 ? 10 : 11;
   entry.host = isWhole ? latin1(bytes, head.authorityStart, hostEnd(bytes, head.authorityStart, head.authorityEnd)) : '';
   entry.status = exchange.status;

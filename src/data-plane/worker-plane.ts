@@ -157,6 +157,7 @@ export class WorkerPlane {
       pool.balancer.readmitExpired(nowMs);
       if (pool.hasLimit) for (const backend of pool.backends) backend.yieldPlaces();
     }
+    for (const listener of this.#listeners.values()) listener.tick();
     for (const listener of this.#retired) if (listener.openConnections === 0) this.#retired.delete(listener);
   }
 }

@@ -50,6 +50,7 @@ const POOL_COLUMNS = 4;
 /** Columns of a listener's row. */
 const L = {
   connections: 0, // writers: workers, atomic add; main, for a dead worker
+  placesWanted: 1, // writers: workers, atomic add: how often one met the limit; wraps
 } as const;
 const LISTENER_COLUMNS = 2;
 
@@ -318,6 +319,14 @@ export class ListenerRow {
   }
   addConnections(change: number): number {
     return Atomics.add(this.#cells, this.#base + L.connections, change) + change;
+  }
+
+  /** How often a worker met the limit, for those whose connections at rest hold places. */
+  get placesWantedHint(): number {
+    return this.#cells[this.#base + L.placesWanted]!;
+  }
+  wantPlace(): void {
+    Atomics.add(this.#cells, this.#base + L.placesWanted, 1);
   }
 }
 

@@ -4,7 +4,7 @@
  * request is accounted for: none fails but for two kinds, counted apart, POSTs
  * that a killed backend had been sent already and what a crashed worker had.
  */
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { freePort } from '../support/engine.ts';
 import { BackendProcess } from '../support/backend-process.ts';
 import { LoadClient } from '../support/load-client.ts';
@@ -16,6 +16,7 @@ const KEPT = 60;
 const FRESH_MAX = 40;
 const EDITS = 20;
 const AFTER_STALL_MS = 1000;
+const LOG_LINES_SHOWN = 30;
 /** Load alone, in the phases where nothing else sets the time. */
 const QUIET_REQUESTS = 3000;
 
@@ -50,7 +51,7 @@ ${more}`;
 const webLoad = (port: number): LoadGroup => ({ name: 'web', port, ratePerSecond: 2250, kept: KEPT, freshShare: 0.2, freshMax: FRESH_MAX });
 const extraLoad = (port: number): LoadGroup => ({ name: 'extra', port, ratePerSecond: 200, kept: 8, freshShare: 0.2, freshMax: 8 });
 
-test('under continuous load nothing is lost that could be kept', { timeout: 120_000 }, async () => {
+test('under continuous load nothing is lost that could be kept', { timeout: 240_000 }, async () => {
   await using a = await BackendProcess.start('a');
   await using b = await BackendProcess.start('b');
   await using c = await BackendProcess.start('c');
@@ -60,6 +61,7 @@ test('under continuous load nothing is lost that could be kept', { timeout: 120_
   const world = { weir, load, a, b, c, d };
   // Also when the time is over: then nothing is disposed of.
   onTestFinished(() => weir.stop());
+  onTestFailed(() => console.log(`the end of the proxy's log:\n${weir.log.slice(-LOG_LINES_SHOWN).map((line) => JSON.stringify(line)).join('\n')}\n${weir.said}`));
   load.start(webLoad(weir.port()));
 
   await quiet(world);

@@ -3,7 +3,8 @@
  * supervision can be tested without the data plane. It answers every request
  * with its index, its thread and the snapshot it runs. Listeners by certain
  * names make it misbehave while it prepares: `refuse`, `crash-on-prepare`,
- * `hang-on-prepare`; the path /hang makes it stand still.
+ * `hang-on-prepare`. The path /hang makes it stand still, /wait is answered
+ * with a head and no end.
  */
 import { createServer, type Server } from 'node:http';
 import { threadId, parentPort, workerData } from 'node:worker_threads';
@@ -31,6 +32,7 @@ function standStill(): void {
 async function bind(port: number, host: string | null, row: number): Promise<Server> {
   const listener = createServer((request, response) => {
     if (request.url === '/hang') standStill();
+    if (request.url === '/wait') return response.flushHeaders();
     if (closeAnswers) response.setHeader('connection', 'close');
     response.end(JSON.stringify({ worker: start.index, thread: threadId, number: running.number }));
   });

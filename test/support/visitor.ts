@@ -37,6 +37,11 @@ export class Visitor implements Disposable {
     return { status: response.statusCode!, headers: response.headers, body: text, isReused: outgoing.reusedSocket, backend: named('x-backend'), worker: named('x-worker') };
   }
 
+  /** Between requests: its connection is still there. */
+  get isOpen(): boolean {
+    return Object.keys(this.#agent.freeSockets).length > 0;
+  }
+
   close(): void {
     this.#agent.destroy();
   }

@@ -184,6 +184,7 @@ export class WeirProcess implements AsyncDisposable {
 }
 
 export interface AskOptions {
+  readonly headers?: Readonly<Record<string, string>>;
   readonly method?: 'GET' | 'POST';
   /** Sent as JSON. */
   readonly body?: unknown;
@@ -191,8 +192,8 @@ export interface AskOptions {
   readonly agent?: Agent;
 }
 
-export async function ask(port: number, path: string, { method = 'GET', body, agent = new Agent({ keepAlive: false }) }: AskOptions = {}): Promise<Answer> {
-  const headers = method === 'POST' ? { 'content-type': 'application/json' } : {};
+export async function ask(port: number, path: string, { method = 'GET', body, headers: more = {}, agent = new Agent({ keepAlive: false }) }: AskOptions = {}): Promise<Answer> {
+  const headers = { ...(method === 'POST' ? { 'content-type': 'application/json' } : {}), ...more };
   const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent });
   outgoing.end(body === undefined ? '' : JSON.stringify(body));
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];

@@ -6,7 +6,7 @@ import { isUsable, type Standing } from '../../shared/usable-backends.ts';
 import { isPanicking, standingsOf } from '../../observe/pool-standings.ts';
 import type { AdminContext } from './admin-context.ts';
 import type { PoolAnswer, StatusAnswer } from './answers.ts';
-import { backendTotals, backendView, firstBackends, placedOf, ROWS_PER_TURN, type Placed } from './backend-views.ts';
+import { backendTotals, backendView, firstBackends, placedOf, ROWS_PER_TURN } from './backend-views.ts';
 
 export interface StatusOptions {
   /** null: all. */
@@ -16,38 +16,53 @@ export interface StatusOptions {
 
 export async function* statusText(context: AdminContext, options: StatusOptions): AsyncGenerator<string, void> {
   const config = context.running();
-  yield `${JSON.stringify(statusHead(context, config)).slice(0, -1)},"pools":{`;
-  let separator = '';
-  if (config !== null) {
-    const firsts = firstBackends(config);
-    for (const [i, pool] of config.snapshot.pools.entries()) {
-      if (options.pool !== null && options.pool !== pool.name) continue;
-      yield `${separator}${JSON.stringify(pool.name)}:`;
-      yield* poolText(context, config, pool, firsts[i]!, options.backends);
-      separator = ',';
-    }
-  }
-  yield '}}\n';
-}
-
-async function* poolText(context: AdminContext, config: RunningConfig, pool: PoolSpec, first: number, withBackends: boolean): AsyncGenerator<string, void> {
-  const standings = standingsOf(context.table, pool, config.rows.backends, first);
-  const placed = placedOf(config, pool, first);
-  const totals = await poolTotals(context, placed);
-  const head = { algorithm: pool.algorithm.name, panic: isPanicking(pool, standings), counts: countStandings(standings), ...totals };
-  if (!withBackends) {
-    yield JSON.stringify(head);
-    return;
-  }
-  let text = `${JSON.stringify(head).slice(0, -1)},"backends":[`;
-  for (const [i, one] of placed.entries()) {
-    text += `${i === 0 ? '' : ','}${JSON.stringify(backendView(context, one))}`;
-    if (i % ROWS_PER_TURN !== ROWS_PER_TURN - 1) continue;
+  let text = `${JSON.stringify(statusHead(context, config)).slice(0, -1)},"pools":{`;
+  let rows = 0;
+  for (const piece of config === null ? [] : poolPieces(context, config, options)) {
+    text += piece;
+    // Counted over all pools: many small ones take as long as a large one.
+    if (++rows % ROWS_PER_TURN !== 0) continue;
     yield text;
     text = '';
     await yieldToLoop();
   }
-  yield `${text}]}`;
+  yield `${text}}}\n`;
+}
+
+/** The text of the pools in pieces, each of which is the work of one backend at most, and often none. */
+function* poolPieces(context: AdminContext, config: RunningConfig, options: StatusOptions): Generator<string, void> {
+  const firsts = firstBackends(config);
+  let separator = '';
+  for (const [i, pool] of config.snapshot.pools.entries()) {
+    if (options.pool !== null && options.pool !== pool.name) continue;
+    yield `${separator}${JSON.stringify(pool.name)}:`;
+    yield* piecesOfOne(context, config, pool, firsts[i]!, options.backends);
+    separator = ',';
+  }
+}
+
+function* piecesOfOne(context: AdminContext, config: RunningConfig, pool: PoolSpec, first: number, withBackends: boolean): Generator<string, void> {
+  const standings = standingsOf(context.table, pool, config.rows.backends, first);
+  const placed = placedOf(config, pool, first);
+  const totals = { requests: 0, failures: 0, inFlight: 0 };
+  for (const { row } of placed) {
+    const { requests, failures } = backendTotals(context, row);
+    totals.requests += requests;
+    totals.failures += failures;
+    totals.inFlight += context.table.backend(row).inFlight;
+    yield '';
+  }
+  const head = JSON.stringify({ algorithm: pool.algorithm.name, panic: isPanicking(pool, standings), counts: countStandings(standings), ...totals });
+  if (!withBackends) {
+    yield head;
+    return;
+  }
+  let separator = `${head.slice(0, -1)},"backends":[`;
+  for (const one of placed) {
+    yield separator + JSON.stringify(backendView(context, one));
+    separator = ',';
+  }
+  yield placed.length === 0 ? `${separator}]}` : ']}';
 }
 
 function countStandings(standings: readonly Standing[]): PoolAnswer['counts'] {
@@ -59,20 +74,6 @@ function countStandings(standings: readonly Standing[]): PoolAnswer['counts'] {
     if (isUsable(standing)) counts.usable += 1;
   }
   return counts;
-}
-
-async function poolTotals(context: AdminContext, placed: readonly Placed[]): Promise<Pick<PoolAnswer, 'requests' | 'failures' | 'inFlight'>> {
-  let requests = 0;
-  let failures = 0;
-  let inFlight = 0;
-  for (const [i, { row }] of placed.entries()) {
-    const totals = backendTotals(context, row);
-    requests += totals.requests;
-    failures += totals.failures;
-    inFlight += context.table.backend(row).inFlight;
-    if (i % ROWS_PER_TURN === ROWS_PER_TURN - 1) await yieldToLoop();
-  }
-  return { requests, failures, inFlight };
 }
 
 function statusHead(context: AdminContext, config: RunningConfig | null): Omit<StatusAnswer, 'pools'> {

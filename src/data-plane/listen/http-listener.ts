@@ -16,6 +16,14 @@ const BACKLOG = 4096;
 /** When full, so many connections are looked at for one at rest: the oldest come first. */
 const EVICTION_LOOKS_MAX = 1000;
 
+/**
+ * When full and none is at rest in this worker, a newcomer waits so long for
+ * one that is in another: at least two ticks of that worker.
+ */
+const PARKED_TICKS = 4;
+/** Of a flood that meets the limit no more than this is held. */
+const PARKED_MAX = 1000;
+
 export class HttpListener implements Listener {
   readonly name: string;
   live: LiveListener;
@@ -27,12 +35,16 @@ export class HttpListener implements Listener {
   /** Arrived before `accept`. */
   #waiting: { readonly socket: Socket; readonly port: number }[] = [];
   #isAccepting = false;
+  /** Over the limit, until another worker lets a connection at rest go. */
+  #parked: { readonly socket: Socket; readonly port: number; readonly untilTick: number }[] = [];
+  #seenWanted: number;
 
   constructor(live: LiveListener, pipeline: Pipeline, context: WorkerContext) {
     this.name = live.spec.name;
     this.live = live;
     this.#pipeline = pipeline;
     this.#context = context;
+    this.#seenWanted = live.row.placesWantedHint;
   }
 
   get openConnections(): number {
@@ -94,8 +106,9 @@ export class HttpListener implements Listener {
     this.isRetired = true;
     this.#isAccepting = false;
     for (const key of [...this.#sockets.keys()]) this.#unbind(key);
-    for (const { socket } of this.#waiting) socket.destroy();
+    for (const { socket } of [...this.#waiting, ...this.#parked]) socket.destroy();
     this.#waiting = [];
+    this.#parked = [];
     for (const client of this.#clients) client.closeWhenQuiet();
   }
 
@@ -124,18 +137,48 @@ export class HttpListener implements Listener {
 
   /** `port` is known from the bind: asking the socket would be a system call for each connection. */
   #serve(socket: Socket, port: number): void {
-    const { live } = this;
-    const cells = live.counters;
-    cells[live.base + listenerColumns.connectionsTotal]!++;
-    const limit = live.spec.limits.connections;
-    if (live.row.addConnections(1) > limit && limit !== 0 && !this.#evictOne()) {
-      live.row.addConnections(-1);
-      cells[live.base + listenerColumns.refused + REFUSALS.indexOf('limit')]!++;
-      socket.destroy();
-      return;
-    }
-    cells[live.base + listenerColumns.connections]!++;
+    const { row, counters, base } = this.live;
+    counters[base + listenerColumns.connectionsTotal]!++;
+    if (this.#takesPlace()) return this.#admit(socket, port);
+    if (this.#parked.length >= PARKED_MAX) return this.#refuse(socket);
+    row.wantPlace();
+    socket.on('error', () => {});
+    this.#parked.push({ socket, port, untilTick: this.#context.wheel.now + PARKED_TICKS });
+  }
+
+  #admit(socket: Socket, port: number): void {
+    this.live.counters[this.live.base + listenerColumns.connections]!++;
     this.#clients.add(new Http1Client(socket, port, this, this.#pipeline, this.#context));
+  }
+
+  #refuse(socket: Socket): void {
+    this.live.counters[this.live.base + listenerColumns.refused + REFUSALS.indexOf('limit')]!++;
+    socket.destroy();
+  }
+
+  /** One of the places of all workers, a connection at rest here giving up its own if need be. */
+  #takesPlace(): boolean {
+    const { row, spec } = this.live;
+    const limit = spec.limits.connections;
+    if (row.addConnections(1) <= limit || limit === 0 || this.#evictOne()) return true;
+    row.addConnections(-1);
+    return false;
+  }
+
+  tick(): void {
+    const wanted = this.live.row.placesWantedHint;
+    for (let places = (wanted - this.#seenWanted) >>> 0; places > 0 && this.#evictOne(); ) places--;
+    this.#seenWanted = wanted;
+    if (this.#parked.length === 0) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const newcomer of parked) {
+      const { socket, port, untilTick } = newcomer;
+      if (socket.destroyed) continue;
+      if (this.#takesPlace()) this.#admit(socket, port);
+      else if (this.#context.wheel.now < untilTick) this.#parked.push(newcomer);
+      else this.#refuse(socket);
+    }
   }
 
   /** At the limit the oldest connection at rest gives its place to the new one. */

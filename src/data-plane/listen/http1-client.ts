@@ -10,7 +10,7 @@ import { TICK_MS } from '../../base/timer-wheel.ts';
 import { readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
-import { countEarlyError } from '../accounting.ts';
+import { countEarlyError, logEarlyError } from '../accounting.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import { INCOMPLETE } from '../parse/bytes.ts';
 import { METHOD, parseRequestHead, RequestHead } from '../parse/request-head.ts';
@@ -335,7 +335,8 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     terms.closes = true;
     terms.edits = null;
     countEarlyError(x, code);
-    this.answer.sendOwnReply(errorReply(code, false), terms);
+    x.ownBytes = this.answer.sendOwnReply(errorReply(code, false), terms);
+    logEarlyError(x, code, this.context);
     this.afterWrite();
     this.#linger();
   }

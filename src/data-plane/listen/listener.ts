@@ -28,6 +28,8 @@ export interface Listener {
    * have been silent for a while.
    */
   retire(): void;
+  /** The coarse tick: what happens with time alone. */
+  tick(): void;
   /** Ends every connection. */
   cut(): void;
 }

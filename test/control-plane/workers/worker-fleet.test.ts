@@ -134,9 +134,8 @@ test('workers that die before the first config refuse it instead of being restar
 test('stop resolves when the last connection of every worker is gone', async () => {
   const rig = makeRig(2);
   const port = await rig.run(await rig.config(1, [plainListener('web')]));
-  const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  await until(() => rig.table.listener(0).connections === 1);
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /wait HTTP/1.1\r\nhost: x\r\n\r\n'));
+  await once(socket, 'data');
   let stopped = false;
   const stop = rig.fleet.stop().then(() => (stopped = true));
   await expect(ask(port)).rejects.toThrow();

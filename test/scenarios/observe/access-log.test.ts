@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { NamedBackend} from '../../support/named-backend.ts';
 import { startBackends } from '../../support/named-backend.ts';
+import { rawVisit } from '../../support/raw-visit.ts';
 import { visit, visitorsOnBoth, type Visitor } from '../../support/visitor.ts';
 import { WeirProcess } from '../../support/weir-process.ts';
 
@@ -41,7 +42,9 @@ test('json names everything a request met', async () => {
   await using weir = await WeirProcess.start(config(backend, '{ format: json, to: access.log }'));
   await visit(weir.port(), '/x?y=1', { ...ASK, method: 'POST', body: 'hello' });
   await visit(weir.port(), '/tea', ASK);
-  const lines = (await untilLines(join(weir.folder, 'access.log'), 2)).map((line) => JSON.parse(line) as Record<string, unknown>);
+  // On one connection, so that nothing of the good request may stand in the bad one's line.
+  await rawVisit(weir.port(), `GET /good HTTP/1.1\r\nHost: a\r\nReferer: x\r\n\r\nGET /bad HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n`);
+  const lines = (await untilLines(join(weir.folder, 'access.log'), 4)).map((line) => JSON.parse(line) as Record<string, unknown>);
   const byTarget = (target: string): Record<string, unknown> => lines.find((line) => line['target'] === target)!;
   expect(byTarget('/x?y=1')).toEqual({
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -51,6 +54,9 @@ test('json names everything a request met', async () => {
     requestId: backend.asked[0]!.headers['x-request-id'], referer: 'http://a/', userAgent: 'curl/8 "x"',
   });
   expect(byTarget('/tea')).toMatchObject({ route: 'teapot', pool: null, backend: null, status: 418, bytesOut: 5, backendMs: null, attempts: 0, error: null });
+  expect(byTarget('-')).toEqual({
+    ...byTarget('/tea'), time: expect.any(String), method: '-', target: '-', host: '', route: null, status: 400, bytesOut: expect.any(Number), durationMs: 0, error: 'bad-request', requestId: '', referer: null, userAgent: null,
+  });
   await backend.stop();
 });
 

@@ -28,57 +28,64 @@ async function served(weir: WeirProcess, count = 12): Promise<Record<string, num
   return counts;
 }
 
-test('drain, weight, disabled and undrain, by the command line, over a restart', async () => {
-  const backends = await startBackends('a', 'b');
-  const [a, b] = backends as [NamedBackend, NamedBackend];
-  const yaml = config(backends.map(({ address }) => `"${address}"`));
-  await using weir = await WeirProcess.start(yaml);
-  const operate = async (command: string, backend: NamedBackend, ...flags: string[]): Promise<string> => {
-    const { code, out, said } = await weirCommand(command, `web/${backend.address}`, '--admin', `127.0.0.1:${weir.adminPort}`, ...flags);
-    expect([code, said]).toEqual([0, '']);
-    return out;
-  };
-  const state = async (index: number): Promise<unknown> => (await statusOf(weir)).pools['web']!.backends![index];
+type Change = (backend: NamedBackend, body: unknown) => ReturnType<WeirProcess['admin']>;
 
-  // A request under way on the backend that is drained finishes; nothing new goes there.
+function changer(weir: WeirProcess): Change {
+  return (backend, body) => weir.admin(`/api/v1/pools/web/backends/${backend.address}/state`, 'POST', body);
+}
+
+test('a drained backend finishes what it has and gets nothing new, until undrain', async () => {
+  const [a, b] = (await startBackends('a', 'b')) as [NamedBackend, NamedBackend];
+  await using weir = await WeirProcess.start(config([`"${a.address}"`, `"${b.address}"`]));
+  const command = (name: string, backend: NamedBackend, ...flags: string[]): ReturnType<typeof weirCommand> =>
+    weirCommand(name, `web/${backend.address}`, '--admin', `127.0.0.1:${weir.adminPort}`, ...flags);
+
   using visitor = new Visitor(weir.port());
   const held = visitor.ask('/hold');
   await Promise.race([a.until(() => a.held.length === 1), b.until(() => b.held.length === 1)]);
   const [busy, other] = a.held.length === 1 ? [a, b] : [b, a];
-  expect(await operate('drain', busy, '--reason', 'new disk')).toBe(`web/${busy.address}: drain, weight 1, 1 in flight\n`);
+  expect(await command('drain', busy, '--reason', 'new disk')).toEqual({ code: 0, out: `web/${busy.address}: drain, weight 1, 1 in flight\n`, said: '' });
+  expect(await weir.line(({ text, state }) => text === 'backend state set' && state === 'drain')).toMatchObject({ pool: 'web', address: busy.address, reason: 'new disk' });
   expect(await served(weir)).toEqual({ [other.name]: 12 });
   busy.release();
   expect(await held).toMatchObject({ status: 200, backend: busy.name });
   await untilStatus(weir, ({ pools }) => pools['web']!.inFlight === 0);
-  expect(await weir.line(({ text, state }) => text === 'backend state set' && state === 'drain')).toMatchObject({ pool: 'web', address: busy.address, reason: 'new disk' });
-
-  await operate('undrain', busy);
+  expect(await command('undrain', busy)).toMatchObject({ code: 0 });
   expect(Object.keys(await served(weir)).sort()).toEqual(['a', 'b']);
-  await operate('drain', a, '--weight', '3');
+  await a.stop();
+  await b.stop();
+});
+
+test('weight and disabled hold over a restart', async () => {
+  const [a, b] = (await startBackends('a', 'b')) as [NamedBackend, NamedBackend];
+  const yaml = config([`"${a.address}"`, `"${b.address}"`]);
+  await using weir = await WeirProcess.start(yaml);
+  const set = changer(weir);
+  await set(a, { weight: 3 });
   // Each of two workers keeps the shares of 3 to 1 to within a turn.
   expect(Math.abs((await served(weir, 40))['a']! - 30)).toBeLessThanOrEqual(3);
 
   // Disabled is not even probed.
-  await operate('drain', b, '--state', 'disabled');
+  await set(b, { state: 'disabled' });
   await untilStatus(weir, ({ pools }) => pools['web']!.backends![1]!.verdict === 'unknown');
   expect(await served(weir)).toEqual({ a: 12 });
-  const probes = b.asked.filter(({ path }) => path === '/health').length;
-
+  const probes = (): number => b.asked.filter(({ path }) => path === '/health').length;
+  const before = probes();
   weir.signal('SIGTERM');
   await weir.exited;
+
   await using again = await WeirProcess.start(yaml, { folder: weir.folder });
   expect(await served(again)).toEqual({ a: 12 });
   expect((await statusOf(again)).pools['web']!.backends).toMatchObject([{ state: 'ready', weight: 3 }, { state: 'disabled', verdict: 'unknown' }]);
-  expect(b.asked.filter(({ path }) => path === '/health')).toHaveLength(probes);
-  void held;
-  void state;
-  for (const backend of backends) await backend.stop();
+  expect(probes()).toBe(before);
+  await a.stop();
+  await b.stop();
 });
 
 test('what the file keeps out is let in there: 409, and the stricter of both holds', async () => {
   const [a, b] = (await startBackends('a', 'b')) as [NamedBackend, NamedBackend];
   await using weir = await WeirProcess.start(config([`"${a.address}"`, `{ address: "${b.address}", state: drain }`]));
-  const set = (backend: NamedBackend, body: unknown): ReturnType<WeirProcess['admin']> => weir.admin(`/api/v1/pools/web/backends/${backend.address}/state`, 'POST', body);
+  const set = changer(weir);
   expect(await set(b, { state: 'ready' })).toMatchObject({ status: 409, body: expect.stringContaining('state: drain') });
   expect(await set(b, { state: 'disabled' })).toMatchObject({ status: 200 });
   expect((await statusOf(weir)).pools['web']!.backends![1]).toMatchObject({ state: 'disabled' });

@@ -18,10 +18,12 @@ admin: { bind: "127.0.0.1:0" }
   const open = async (text: string): Promise<(rest: string) => Promise<string>> => {
     const socket = connect(weir.port(), '127.0.0.1');
     await once(socket, 'connect');
+    const closed = once(socket, 'close').then(() => Promise.reject(new Error('closed')));
+    closed.catch(() => undefined);
     socket.write(text);
     return async (rest) => {
       socket.write(rest);
-      const [bytes] = (await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => Promise.reject(new Error('closed')))])) as [Buffer];
+      const [bytes] = (await Promise.race([once(socket, 'data'), closed])) as [Buffer];
       return bytes.toString();
     };
   };
