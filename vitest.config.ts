@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Scenarios start real processes; a test that waits for an event that never comes should fail, not hang.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 90_000,
+    hookTimeout: 60_000,
     // Real processes and sockets share the machine's cores; forks keep their signals and exit handlers apart.
     pool: 'forks',
     maxWorkers: 2,

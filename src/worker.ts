@@ -122,6 +122,8 @@ function apply(message: Exclude<ToWorker, { kind: 'prepare' }>): void {
       return;
     case 'stop':
       return plane.stop();
+    case 'cut':
+      return plane.cut();
     case 'reopen-logs':
       context.accessLog?.reopen();
       return;

@@ -151,6 +151,11 @@ export class WorkerPlane {
     for (const listener of this.#listeners.values()) listener.retire();
   }
 
+  /** Ends every connection. */
+  cut(): void {
+    for (const listener of [...this.#listeners.values(), ...this.#retired]) listener.cut();
+  }
+
   /** The coarse tick: what happens with time alone. */
   tick(nowMs: number): void {
     for (const pool of this.#config?.pools.values() ?? []) {

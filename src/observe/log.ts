@@ -14,6 +14,7 @@ import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogSpec } from '../shared/snapshot.ts';
+import { hideSecrets } from './hide-secrets.ts';
 
 export type LogLevel = LogSpec['level'];
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -40,8 +41,6 @@ export interface LogOptions {
 
 const HELD_BYTES_MAX = 1024 * 1024;
 const PIPE_FLUSH_MS = 20;
-const SECRET_FIELDS = ['token', 'readToken', 'authorization', 'password', 'cookie', 'secret', 'tierKey'];
-const HIDDEN = '(hidden)';
 
 // eslint-disable-next-line no-control-regex -- control characters are what is to be found
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
@@ -66,7 +65,6 @@ export class ProcessLog implements Log {
         timestamp: () => `,"time":"${new Date(options.wallMs()).toISOString()}"`,
         formatters: { level: (label) => ({ level: label }) },
         messageKey: 'text',
-        redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: HIDDEN },
       },
       { write: (line: string) => void this.#destination.write(this.#pretty === null ? line : this.#pretty(line)) },
     );
@@ -82,7 +80,7 @@ export class ProcessLog implements Log {
   write(level: LogLevel, text: string, fields?: LogFields): void {
     if (fields === undefined) this.#logger[level](text);
     // Under names of their own, so that no field can pass for the line's time, level or text.
-    else this.#logger[level](ownNames(fields), text);
+    else this.#logger[level](hideSecrets(ownNames(fields)), text);
   }
 
   debug(text: string, fields?: LogFields): void {
@@ -112,7 +110,11 @@ export class ProcessLog implements Log {
 
 function ownNames(fields: LogFields): Record<string, unknown> {
   const named: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) named[name === 'time' || name === 'level' || name === 'text' ? `${name}_` : name] = value;
+  for (const [name, value] of Object.entries(fields)) {
+    const own = name === 'time' || name === 'level' || name === 'text' ? `${name}_` : name;
+    // An error's message and stack are not among its enumerable fields, so it is made plain before anything looks at those.
+    named[own] = own === 'err' && value instanceof Error ? pino.stdSerializers.err(value) : value;
+  }
   return named;
 }
 

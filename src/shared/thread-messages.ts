@@ -45,6 +45,8 @@ export type ToWorker =
   | { readonly kind: 'shed'; readonly on: boolean }
   /** Listeners close, exchanges finish; `stopped` is sent when the last connection is gone. */
   | { readonly kind: 'stop' }
+  /** After `stop`: connections that are still open are cut; `stopped` follows. */
+  | { readonly kind: 'cut' }
   /** Writes what is buffered and opens the access log's file anew. */
   | { readonly kind: 'reopen-logs' }
   /** Throws outside any connection's boundary, to show that a worker is replaced. Sent by tests through the environment only. */

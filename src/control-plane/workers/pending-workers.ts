@@ -12,9 +12,13 @@ export class PendingWorkers {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
+  get isEmpty(): boolean {
+    return this.#indexes.size === 0;
+  }
+
   /** Resolves when none is left; at once if none is. */
   empty(): Promise<void> {
-    if (this.#indexes.size === 0) return Promise.resolve();
+    if (this.isEmpty) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 }

@@ -5,7 +5,7 @@
  * round at a time; a worker that dies meanwhile never holds a round up, and
  * its replacement is brought to the newest committed config on its own.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import { pause, type Clock, type Timer } from '../../base/clock.ts';
 import type { EventLog } from '../../observe/event-log.ts';
 import type { Log } from '../../observe/log.ts';
 import type { WorkerView } from '../../observe/metrics-source.ts';
@@ -21,6 +21,7 @@ const TICK_MS = 500;
 /** A loop that has not turned for 5 s of the main thread's ticks has hung. */
 const STILL_TICKS_MAX = 10;
 const TICKS_PER_UTILIZATION_SAMPLE = 4;
+const CUT_MS = 1000;
 
 /** A config on its way to the workers. */
 export interface WorkerConfig {
@@ -159,15 +160,23 @@ export class WorkerFleet {
   }
 
   /** Ends all threads now; resolves when they have ended. */
-  terminate(): Promise<void> {
+  async terminate(): Promise<void> {
     this.#endReplacement();
     this.#ticker?.cancel();
+    await this.#cutUnfinished();
     for (const slot of this.#slots) {
       if (slot.phase === 'down') continue;
       this.#ending.add(slot.index);
       slot.kill('stopping');
     }
-    return this.#ending.empty();
+    await this.#ending.empty();
+  }
+
+  /** Workers not done with `stop` cut what they have, which takes a moment: they log it. */
+  async #cutUnfinished(): Promise<void> {
+    if (this.#finishing.isEmpty) return;
+    this.#broadcast({ kind: 'cut' });
+    await Promise.race([this.#finishing.empty(), pause(this.#options.clock, CUT_MS)]);
   }
 
   views(): readonly WorkerView[] {

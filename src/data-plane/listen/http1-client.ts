@@ -89,6 +89,9 @@ export class Http1Client extends Http1Sink implements ReadTarget {
 
   /** Its time is over, whatever it does. */
   cut(): void {
+    const isBusy = this.#state === S.busy || this.#state === S.tunnel;
+    this.#state = S.closed;
+    if (isBusy) this.#pipeline.cancel(this.exchange, 'shutting-down');
     this.socket.destroy();
   }
 

@@ -122,3 +122,20 @@ test('a rotation under load loses no line and tears none', async () => {
   expect(lines).toHaveLength(sent + greetings);
   await backend.stop();
 });
+
+test('what is cut at the end is in it, and so is what just ended', async () => {
+  const [backend] = (await startBackends('one')) as [NamedBackend];
+  await using weir = await WeirProcess.start(config(backend, '{ format: json, to: access.log }').replace('delay: 0', 'delay: 0, timeout: 200ms'));
+  const held = visit(weir.port(), '/hold');
+  held.catch(() => undefined);
+  await backend.until(() => backend.held.length === 1);
+  await visit(weir.port(), '/last');
+  weir.signal('SIGTERM');
+  expect(await weir.exited).toMatchObject({ code: 0 });
+  await expect(held).rejects.toThrow();
+  const lines = (await linesOf(join(weir.folder, 'access.log'))).map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines).toHaveLength(2);
+  expect(lines).toContainEqual(expect.objectContaining({ target: '/last', status: 200, error: null }));
+  expect(lines).toContainEqual(expect.objectContaining({ target: '/hold', status: 0, error: 'shutting-down' }));
+  await backend.stop();
+});

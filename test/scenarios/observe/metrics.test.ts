@@ -49,6 +49,64 @@ const requests: readonly (readonly [head: string, status: number, times: number,
 ];
 const sentCount = requests.reduce((sum, [, , times]) => sum + times, 0);
 
+/** What the requests above, and one that cannot be read, leave behind on the clients' side. */
+const frontCounters = {
+  'http_requests_total{listener="web",method="GET",code="200"}': 5,
+  'http_requests_total{listener="web",method="GET",code="308"}': 1,
+  'http_requests_total{listener="web",method="GET",code="404"}': 2,
+  'http_requests_total{listener="web",method="GET",code="410"}': 2,
+  'http_requests_total{listener="web",method="GET",code="502"}': 1,
+  'http_requests_total{listener="web",method="GET",code="503"}': 1,
+  'http_requests_total{listener="web",method="GET",code="504"}': 1,
+  'http_requests_total{listener="web",method="HEAD",code="200"}': 1,
+  'http_requests_total{listener="web",method="POST",code="200"}': 2,
+  'http_requests_total{listener="web",method="POST",code="413"}': 1,
+  'http_requests_total{listener="web",method="POST",code="502"}': 1,
+  'http_requests_total{listener="web",method="PUT",code="200"}': 1,
+  'http_requests_total{listener="web",method="DELETE",code="503"}': 2,
+  'http_requests_total{listener="web",method="other",code="200"}': 1,
+  'http_requests_total{listener="web",method="other",code="400"}': 1,
+  'http_errors_total{listener="web",error="bad-request",side="client"}': 1,
+  'http_errors_total{listener="web",error="body-too-large",side="client"}': 1,
+  'http_errors_total{listener="web",error="no-route",side="self"}': 1,
+  'http_errors_total{listener="web",error="connect-refused",side="backend"}': 1,
+  'http_errors_total{listener="web",error="connection-lost",side="backend"}': 2,
+  'http_errors_total{listener="web",error="response-timeout",side="backend"}': 1,
+  'listener_connections_total{listener="web"}': sentCount + 1,
+  'route_requests_total{listener="web",route="gone",code="4xx"}': 2,
+  'route_requests_total{listener="web",route="moved",code="3xx"}': 1,
+  'route_requests_total{listener="web",route="flaky",code="2xx"}': 3,
+  'route_requests_total{listener="web",route="dead",code="5xx"}': 1,
+  'route_requests_total{listener="web",route="late",code="5xx"}': 1,
+  'route_requests_total{listener="web",route="main",code="2xx"}': 7,
+  'route_requests_total{listener="web",route="main",code="4xx"}': 1,
+  'route_requests_total{listener="web",route="main",code="5xx"}': 4,
+};
+
+function backCounters(good: string, refusing: string): Record<string, number> {
+  return {
+    'pool_response_seconds_count{pool="web"}': 10,
+    'pool_response_seconds_count{pool="flaky"}': 3,
+    [`backend_requests_total{pool="web",backend="${good}",code="2xx"}`]: 7,
+    [`backend_requests_total{pool="web",backend="${good}",code="4xx"}`]: 1,
+    [`backend_requests_total{pool="web",backend="${good}",code="5xx"}`]: 2,
+    // Three lost (a GET twice, a POST once) and one late.
+    [`backend_requests_total{pool="web",backend="${good}",code="error"}`]: 4,
+    [`backend_requests_total{pool="flaky",backend="${refusing}",code="error"}`]: 3,
+    [`backend_requests_total{pool="flaky",backend="${good}",code="2xx"}`]: 3,
+    [`backend_requests_total{pool="dead",backend="${refusing}",code="error"}`]: 3,
+    [`backend_response_seconds_count{pool="web",backend="${good}"}`]: 10,
+    [`backend_response_seconds_count{pool="flaky",backend="${good}"}`]: 3,
+    [`backend_failures_total{pool="web",backend="${good}",reason="broken"}`]: 3,
+    [`backend_failures_total{pool="web",backend="${good}",reason="timeout"}`]: 1,
+    [`backend_failures_total{pool="flaky",backend="${refusing}",reason="connect"}`]: 3,
+    [`backend_failures_total{pool="dead",backend="${refusing}",reason="connect"}`]: 3,
+    [`backend_retries_total{pool="web",backend="${good}"}`]: 1,
+    [`backend_retries_total{pool="flaky",backend="${good}"}`]: 3,
+    [`backend_retries_total{pool="dead",backend="${refusing}"}`]: 2,
+  };
+}
+
 async function sendAll(port: number): Promise<{ sent: number; received: number; statuses: number[] }> {
   const total = { sent: 0, received: 0, statuses: [] as number[] };
   for (const [head, , times, body = ''] of requests) {
@@ -81,60 +139,11 @@ test('counters', async () => {
   const samples = await untilMetrics(weir, (now) => counted(now) && open(now) === 0);
 
   expect(nonZero(samples, /^weir_(http_requests_total|http_errors_total|listener_(connections|bytes)_total|route_requests_total)/)).toEqual({
-    'http_requests_total{listener="web",method="GET",code="200"}': 5,
-    'http_requests_total{listener="web",method="GET",code="308"}': 1,
-    'http_requests_total{listener="web",method="GET",code="404"}': 2,
-    'http_requests_total{listener="web",method="GET",code="410"}': 2,
-    'http_requests_total{listener="web",method="GET",code="502"}': 1,
-    'http_requests_total{listener="web",method="GET",code="503"}': 1,
-    'http_requests_total{listener="web",method="GET",code="504"}': 1,
-    'http_requests_total{listener="web",method="HEAD",code="200"}': 1,
-    'http_requests_total{listener="web",method="POST",code="200"}': 2,
-    'http_requests_total{listener="web",method="POST",code="413"}': 1,
-    'http_requests_total{listener="web",method="POST",code="502"}': 1,
-    'http_requests_total{listener="web",method="PUT",code="200"}': 1,
-    'http_requests_total{listener="web",method="DELETE",code="503"}': 2,
-    'http_requests_total{listener="web",method="other",code="200"}': 1,
-    'http_requests_total{listener="web",method="other",code="400"}': 1,
-    'http_errors_total{listener="web",error="bad-request",side="client"}': 1,
-    'http_errors_total{listener="web",error="body-too-large",side="client"}': 1,
-    'http_errors_total{listener="web",error="no-route",side="self"}': 1,
-    'http_errors_total{listener="web",error="connect-refused",side="backend"}': 1,
-    'http_errors_total{listener="web",error="connection-lost",side="backend"}': 2,
-    'http_errors_total{listener="web",error="response-timeout",side="backend"}': 1,
-    'listener_connections_total{listener="web"}': sentCount + 1,
+    ...frontCounters,
     'listener_bytes_total{listener="web",direction="received"}': wire.sent + bad.sent,
     'listener_bytes_total{listener="web",direction="sent"}': wire.received + bad.received,
-    'route_requests_total{listener="web",route="gone",code="4xx"}': 2,
-    'route_requests_total{listener="web",route="moved",code="3xx"}': 1,
-    'route_requests_total{listener="web",route="flaky",code="2xx"}': 3,
-    'route_requests_total{listener="web",route="dead",code="5xx"}': 1,
-    'route_requests_total{listener="web",route="late",code="5xx"}': 1,
-    'route_requests_total{listener="web",route="main",code="2xx"}': 7,
-    'route_requests_total{listener="web",route="main",code="4xx"}': 1,
-    'route_requests_total{listener="web",route="main",code="5xx"}': 4,
   });
-  expect(nonZero(samples, /^weir_(pool_response_seconds_count|backend_(requests|failures|retries)_total|backend_response_seconds_count)/)).toEqual({
-    'pool_response_seconds_count{pool="web"}': 10,
-    'pool_response_seconds_count{pool="flaky"}': 3,
-    [`backend_requests_total{pool="web",backend="${good.address}",code="2xx"}`]: 7,
-    [`backend_requests_total{pool="web",backend="${good.address}",code="4xx"}`]: 1,
-    [`backend_requests_total{pool="web",backend="${good.address}",code="5xx"}`]: 2,
-    // Three lost (a GET twice, a POST once) and one late.
-    [`backend_requests_total{pool="web",backend="${good.address}",code="error"}`]: 4,
-    [`backend_requests_total{pool="flaky",backend="${refusing}",code="error"}`]: 3,
-    [`backend_requests_total{pool="flaky",backend="${good.address}",code="2xx"}`]: 3,
-    [`backend_requests_total{pool="dead",backend="${refusing}",code="error"}`]: 3,
-    [`backend_response_seconds_count{pool="web",backend="${good.address}"}`]: 10,
-    [`backend_response_seconds_count{pool="flaky",backend="${good.address}"}`]: 3,
-    [`backend_failures_total{pool="web",backend="${good.address}",reason="broken"}`]: 3,
-    [`backend_failures_total{pool="web",backend="${good.address}",reason="timeout"}`]: 1,
-    [`backend_failures_total{pool="flaky",backend="${refusing}",reason="connect"}`]: 3,
-    [`backend_failures_total{pool="dead",backend="${refusing}",reason="connect"}`]: 3,
-    [`backend_retries_total{pool="web",backend="${good.address}"}`]: 1,
-    [`backend_retries_total{pool="flaky",backend="${good.address}"}`]: 3,
-    [`backend_retries_total{pool="dead",backend="${refusing}"}`]: 2,
-  });
+  expect(nonZero(samples, /^weir_(pool_response_seconds_count|backend_(requests|failures|retries)_total|backend_response_seconds_count)/)).toEqual(backCounters(good.address, refusing));
   const wireOf = (direction: string): number => ['web', 'flaky'].reduce((sum, pool) => sum + samples.get(`weir_backend_bytes_total{pool="${pool}",backend="${good.address}",direction="${direction}"}`)!, 0);
   expect([wireOf('sent'), wireOf('received')]).toEqual([good.bytesIn, good.bytesOut]);
 
