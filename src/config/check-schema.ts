@@ -78,11 +78,16 @@ function report(walk: Walk, at: number, trail: Trail, message: string, hints: { 
   return undefined;
 }
 
-function reportFault(walk: Walk, node: ScalarNode, trail: Trail, fault: Fault, expected: string | undefined): undefined {
+/** Values of these keys are secrets even when they were written into the file itself. */
+const SECRET_TRAIL = /(?:^|\.)(?:token|readToken|password): $/;
+
+function reportFault(walk: Walk, written: ScalarNode, trail: Trail, fault: Fault, expected: string | undefined): undefined {
+  const node = SECRET_TRAIL.test(trail.text()) ? { ...written, secret: true } : written;
   const message = fault.message.startsWith('`') ? fault.message.replace(/^`[^`]*` /, '') : fault.message;
   // A suggestion is made from the value, so it is kept back with it.
   const suggestion = node.secret || node.substituted ? undefined : fault.suggestion;
-  const shown = node.secret || node.substituted ? message.replaceAll(String(node.value), node.secret ? '(hidden)' : node.source) : message;
+  const isKeptBack = (node.secret || node.substituted) && node.value !== '';
+  const shown = isKeptBack ? message.replaceAll(String(node.value), node.secret ? '(hidden)' : node.source) : message;
   return report(walk, node.at, trail, `${shownValue(node)}${shown.startsWith(':') ? '' : ' '}${shown}`, { expected: fault.expected ?? expected, suggestion });
 }
 

@@ -114,6 +114,8 @@ parentPort!.on('message', (message: ToWorker) => {
       return;
     case 'stop':
       return void stop();
+    case 'cut':
+      return; // its connections end with their answers
     case 'reopen-logs':
       return say({ kind: 'log', level: 'info', text: 'reopened', fields: { worker: start.index } });
     case 'crash':

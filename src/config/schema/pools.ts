@@ -15,7 +15,10 @@ const backendMap = z.strictObject({
   state: choice(['ready', 'drain', 'disabled']).prefault('ready').describe('drain takes nothing new; disabled is not probed either.'),
 });
 
-const backendShort = leaf(z.string(), ['string'], BACKEND_FORM, (value: string) => backendMap.parse({ address: value }));
+const backendShort = leaf(z.string(), ['string'], BACKEND_FORM, (value: string) => {
+  const parsed = backendMap.safeParse({ address: value });
+  return parsed.success ? parsed.data : new Fault(parsed.error.issues[0]!.message);
+});
 const backend = note(z.union([backendShort, backendMap]), { expected: BACKEND_FORM, longForm: 'address' });
 
 const outlierMap = z.strictObject({

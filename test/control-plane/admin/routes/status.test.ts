@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { statusAnswer, tierAnswer } from '../../../../src/control-plane/admin/answers.ts';
 import { AdminWorld, largeSnapshot, LOADED_AT_MS, startAdmin, type StartedAdmin } from '../../../support/admin-world.ts';
+import { turnsDuring } from '../../../support/loop-turns.ts';
 import { plainBackend, plainListener, plainPool } from '../../../support/plain-snapshot.ts';
 import { backendColumns } from '../../../../src/shared/counter-pages.ts';
 import { statusText } from '../../../../src/control-plane/admin/status-text.ts';
@@ -68,20 +69,19 @@ describe('/api/v1/status', () => {
     expect(statusAnswer.parse(await get('/api/v1/status')).pools['web']!.panic).toBe(true);
   });
 
-  it('turns the loop at least once for each 500 backends', async () => {
-    const large = new AdminWorld({ snapshot: largeSnapshot(1, 5000) });
-    let turns = 0;
-    let counting = true;
-    const count = (): void => {
-      turns += 1;
-      if (counting) setImmediate(count);
-    };
-    setImmediate(count);
+  it.each([
+    [1, 5000],
+    [500, 10],
+  ])('turns the loop at least once for each 500 backends, in %i pools of %i', async (pools, each) => {
+    const large = new AdminWorld({ snapshot: largeSnapshot(pools, each) });
     let text = '';
-    for await (const chunk of statusText(large, { pool: null, backends: true })) text += chunk;
-    counting = false;
-    expect(statusAnswer.parse(JSON.parse(text)).pools['pool0']!.backends).toHaveLength(5000);
+    const turns = await turnsDuring(async () => {
+      for await (const chunk of statusText(large, { pool: null, backends: true })) text += chunk;
+    });
     expect(turns).toBeGreaterThanOrEqual(10);
+    const shown = statusAnswer.parse(JSON.parse(text)).pools;
+    expect(Object.keys(shown)).toHaveLength(pools);
+    expect(shown['pool0']!.backends).toHaveLength(each);
   });
 });
 
