@@ -61,7 +61,7 @@ export class Verdicts {
   /** Writes `to` into `rows` (all of one address) where it is not the verdict already, and says so if it is news. */
   give(rows: readonly PlacedBackend[], to: Verdict, reason: string, isNews = true): void {
     if (rows.every(({ row }) => row.verdict === to)) return;
-    const poolsByFormer = new Map<Verdict, string[]>();
+    const poolsByFormer = isNews ? new Map<Verdict, string[]>() : null;
     const atMs = this.#clock.wallMs();
     for (const placed of rows) {
       const from = placed.row.verdict;
@@ -69,12 +69,12 @@ export class Verdicts {
       this.#write(placed, to);
       this.#standings.set(placed.number, { sinceMs: atMs, reason });
       this.#counts.verdictChanged(placed.pool.name, to);
+      if (poolsByFormer === null) continue;
       const pools = poolsByFormer.get(from);
       if (pools === undefined) poolsByFormer.set(from, [placed.pool.name]);
       else pools.push(placed.pool.name);
     }
-    if (!isNews) return;
-    for (const [from, pools] of poolsByFormer) {
+    for (const [from, pools] of poolsByFormer ?? []) {
       const event: VerdictEvent = { pools, address: rows[0]!.backend.address, from, to, reason, atMs };
       for (const listener of this.#listeners) listener(event);
     }

@@ -176,8 +176,11 @@ export class HttpListener implements Listener {
       const { socket, port, untilTick } = newcomer;
       if (socket.destroyed) continue;
       if (this.#takesPlace()) this.#admit(socket, port);
-      else if (this.#context.wheel.now < untilTick) this.#parked.push(newcomer);
-      else this.#refuse(socket);
+      else if (this.#context.wheel.now >= untilTick) this.#refuse(socket);
+      else {
+        this.live.row.wantPlace();
+        this.#parked.push(newcomer);
+      }
     }
   }
 

@@ -38,6 +38,8 @@ const LINGER_MS = 2000;
  */
 const QUIET_MS = 1000;
 const QUIET_TICKS = QUIET_MS / TICK_MS;
+/** The first request of a connection that has just come is on its way. */
+const FRESH_TICKS = 2;
 
 /** Filled for each request; the pipeline is done with it when `begin` returns. */
 const sharedHead = new RequestHead();
@@ -72,9 +74,9 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     return this.#state === S.rest && this.#partial === null;
   }
 
-  /** Its place is wanted: closes if it is at rest. */
+  /** Its place is wanted: closes if it is at rest and has not only just come. */
   closeAtRest(): boolean {
-    if (!this.isAtRest) return false;
+    if (!this.isAtRest || (this.#requests === 0 && this.context.wheel.now < this.#restTick + FRESH_TICKS)) return false;
     this.socket.destroy();
     return true;
   }

@@ -18,12 +18,16 @@ export interface Condition {
   seen(request: RequestFields): readonly string[];
 }
 
+const FIELD_KINDS = ['header', 'query', 'cookie'] as const;
+
 /** In order of cost. Empty: host and path decide alone. */
 export function compileConditions(match: MatchSpec, slots: FieldSlots, regexes: RegexCache): readonly Condition[] {
   const conditions: Condition[] = [];
   if (match.method !== null) conditions.push(new MethodCondition(match.method));
-  for (const key of ['header', 'query', 'cookie'] as const) {
-    for (const pattern of match[key] ?? []) conditions.push(new FieldCondition(key, pattern, slots, regexes));
+  for (const key of FIELD_KINDS) {
+    const patterns = match[key];
+    if (patterns === null) continue;
+    for (const pattern of patterns) conditions.push(new FieldCondition(key, pattern, slots, regexes));
   }
   if (match.source !== null) conditions.push(new SourceCondition(match.source));
   return conditions;

@@ -69,7 +69,8 @@ export class PathIndex {
   add(route: IndexedRoute, pattern: PathPattern | null, regexes: RegexCache): void {
     if (this.lowest === NONE) this.lowest = route.index;
     if (pattern === null) {
-      (this.#anyPath ??= []).push(route);
+      if (this.#anyPath === null) this.#anyPath = [route];
+      else this.#anyPath.push(route);
       return;
     }
     if (this.#lowestWithPath === NONE) this.#lowestWithPath = route.index;
@@ -107,8 +108,16 @@ export class PathIndex {
 
   #addPrefix(route: IndexedRoute, prefix: string): void {
     let node = (this.#prefixes ??= new PrefixNode());
-    for (const segment of prefix.split('/').slice(1)) node = node.child(segment) ?? node.addChild(segment);
-    (node.routes ??= []).push(route);
+    for (let start = 1; start <= prefix.length; ) {
+      const slash = prefix.indexOf('/', start);
+      const end = slash === -1 ? prefix.length : slash;
+      const segment = prefix.slice(start, end);
+      node = node.child(segment) ?? node.addChild(segment);
+      start = end + 1;
+    }
+    // A list that begins by a push has room for 17; nearly all of them stay at one.
+    if (node.routes === null) node.routes = [route];
+    else node.routes.push(route);
   }
 }
 

@@ -48,7 +48,8 @@ class TableBuilder {
 
   /** One step is one pair of host and path: a few microseconds, or one regex. */
   *build(routes: readonly RouteSpec[]): Generator<void, void, void> {
-    for (const [index, { match }] of routes.entries()) {
+    for (let index = 0; index < routes.length; index++) {
+      const { match } = routes[index]!;
       const conditions = compileConditions(match, this.#slots, this.#regexes);
       const route: IndexedRoute = { index, conditions: conditions.length === 0 ? null : conditions };
       for (const host of match.host ?? [null]) {

@@ -31,8 +31,11 @@ admin: { bind: "127.0.0.1:0" }
   for (const visitor of [...near, ...far]) visitor.close();
 
   // Four that are busy, whoever they are, keep everybody else out.
-  const busy = Array.from({ length: 4 }, () => visit(port, '/hold'));
-  await backend.until(() => backend.held.length === 4);
+  const busy: ReturnType<typeof visit>[] = [];
+  while (busy.length < 4) {
+    busy.push(visit(port, '/hold'));
+    await backend.until(() => backend.held.length === busy.length);
+  }
   const refused = connect(port, '127.0.0.1');
   refused.on('error', () => undefined);
   await once(refused, 'close');
