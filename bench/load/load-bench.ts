@@ -2,7 +2,7 @@
  * `npm run bench -- load`: whole proxies side by side. bench/README.md says
  * how it measures and why.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +26,8 @@ const SETTLE_MS = 50;
 export async function runLoadBench(args: readonly string[]): Promise<void> {
   const flags = parseLoadFlags(args);
   const dir = mkdtempSync(join(tmpdir(), 'weir-bench-'));
+  // nginx started by root drops to another user, who must reach its folder of body files.
+  chmodSync(dir, 0o755);
   const running: Started[] = [];
   try {
     const scenarios = flags.scenarios.map(findScenario);
