@@ -1,10 +1,7 @@
 /** What an exchange leaves behind in this worker's counter pages and the access log. */
 import { errorIndex, errorSpecs, type ErrorCode } from '../base/errors.ts';
-import { hostEnd } from './parse/authority.ts';
-import { INCOMPLETE, latin1 } from './parse/bytes.ts';
-import { FIELD } from './parse/field-names.ts';
-import { parseRequestHead, RequestHead } from './parse/request-head.ts';
-import { BACKEND_FAILURES, backendColumns, bucketOf, listenerColumns, poolColumns, requestCell, routeColumns, type BackendFailure } from '../shared/counter-pages.ts';
+import { METHOD } from './parse/request-head.ts';
+import { BACKEND_FAILURES, backendColumns, bucketOf, listenerColumns, METHODS, poolColumns, requestCell, routeColumns, type BackendFailure } from '../shared/counter-pages.ts';
 import type { AccessLogEntry } from '../observe/access-format.ts';
 import type { Backend } from './connect/backend.ts';
 import type { Exchange } from './exchange.ts';
@@ -103,16 +100,13 @@ export function logEarlyError(exchange: Exchange, code: ErrorCode, context: Work
   const { ownBytes } = exchange;
   exchange.reset();
   exchange.ownBytes = ownBytes;
-  exchange.requestStart = exchange.requestEnd = 0;
+  exchange.noted?.forget();
   exchange.clientAddress = exchange.peerAddress;
   exchange.status = errorSpecs[code].status;
   exchange.error = code;
   logExchange(exchange, context, 0);
 }
 
-/** The head is read again for the log: by now another request may have used the shared one. */
-const loggedHead = new RequestHead();
-const NO_LIMITS = { headerBytesMax: 0, headerCountMax: 0 };
 /** One entry serves all lines: `record` reads it at once. */
 const entry: AccessLogEntry = {
   time: 0, listener: '', route: '', pool: '', backend: '', client: '', method: '', target: '', httpVersion: 11, host: '', status: 0,
@@ -120,19 +114,18 @@ const entry: AccessLogEntry = {
 };
 
 function logExchange(exchange: Exchange, context: WorkerContext, durationMs: number): void {
-  const head = loggedHead;
-  const bytes = exchange.requestBytes;
-  const isWhole = parseRequestHead(bytes, exchange.requestStart, exchange.requestEnd, NO_LIMITS, head) > INCOMPLETE;
+  const { noted } = exchange;
+  const isKnown = noted !== null && noted.isKnown;
   entry.time = context.clock.wallMs();
   entry.listener = exchange.listener.spec.name;
   entry.route = exchange.route?.spec.name ?? '';
   entry.pool = exchange.pool?.spec.name ?? '';
   entry.backend = exchange.backend?.address ?? '';
   entry.client = exchange.clientAddress;
-  entry.method = isWhole ? latin1(bytes, head.methodStart, head.methodEnd) : '-';
-  entry.target = isWhole ? latin1(bytes, head.targetStart, head.targetEnd) : '-';
-  entry.httpVersion = head.minorVersion === 0 ? 10 : 11;
-  entry.host = isWhole ? latin1(bytes, head.authorityStart, hostEnd(bytes, head.authorityStart, head.authorityEnd)) : '';
+  entry.method = !isKnown ? '-' : exchange.method === METHOD.other ? noted.method : METHODS[exchange.method]!;
+  entry.target = isKnown ? noted.target : '-';
+  entry.httpVersion = isKnown && noted.minorVersion === 0 ? 10 : 11;
+  entry.host = isKnown ? noted.host : '';
   entry.status = exchange.status;
   entry.bytesIn = exchange.requestBodyBytes;
   entry.bytesOut = exchange.answerBytes + exchange.ownBytes;
@@ -141,21 +134,7 @@ function logExchange(exchange: Exchange, context: WorkerContext, durationMs: num
   entry.attempts = exchange.attempts;
   entry.error = exchange.error ?? '';
   entry.requestId = exchange.requestId;
-  fillLoggedFields(head, isWhole);
+  entry.referer = isKnown ? noted.referer : '';
+  entry.userAgent = isKnown ? noted.userAgent : '';
   context.accessLog!.record(entry);
-}
-
-function fillLoggedFields(head: RequestHead, isWhole: boolean): void {
-  entry.referer = '';
-  entry.userAgent = '';
-  if (!isWhole) return;
-  const { bytes, fields } = head;
-  for (let i = 0; i < fields.count; i++) {
-    if (fields.id[i] !== FIELD.other) continue;
-    const length = fields.nameEnd[i]! - fields.nameStart[i]!;
-    if (length !== 7 && length !== 10) continue;
-    const name = latin1(bytes, fields.nameStart[i]!, fields.nameEnd[i]!).toLowerCase();
-    if (name === 'referer') entry.referer = latin1(bytes, fields.valueStart[i]!, fields.valueEnd[i]!);
-    else if (name === 'user-agent') entry.userAgent = latin1(bytes, fields.valueStart[i]!, fields.valueEnd[i]!);
-  }
 }

@@ -9,6 +9,7 @@ import type { Backend } from './connect/backend.ts';
 import type { LiveListener } from './live/live-listener.ts';
 import type { LiveRoute } from './live/live-route.ts';
 import type { LivePool } from './live/live-pool.ts';
+import type { NotedHead } from './noted-head.ts';
 import type { ResponseHead } from './parse/response-head.ts';
 import type { OwnReply } from './relay/own-replies.ts';
 import type { HttpRelay } from './relay/http-relay.ts';
@@ -20,8 +21,8 @@ export type BodyKind = 'none' | 'length' | 'chunked' | 'until-close';
 export interface AnswerSink {
   /** What the backend must be told to frame: true if chunk lines may pass on as they are. */
   readonly takesChunks: boolean;
-  /** An interim answer (1xx but 101), whole. */
-  sendInterim(head: ResponseHead, start: number, end: number): void;
+  /** An interim answer (1xx but 101), whole, and copied. False: the client takes no more before `onClientFlushed`. */
+  sendInterim(head: ResponseHead, start: number, end: number): boolean;
   /**
    * The head, and as much body as came with it: bytes[bodyStart, bodyEnd) of
    * head.bytes, which has HEADROOM free before the head and TAILROOM behind.
@@ -58,6 +59,8 @@ export interface BodyPart {
   end: number;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 export class Exchange {
   readonly client: AnswerSink;
   /** Its attempt on a backend; made once by the pipeline. */
@@ -65,10 +68,12 @@ export class Exchange {
 
   // What the client's side found in the request.
   listener!: LiveListener;
-  /** The request's head bytes, kept for what is rarely asked again (own replies, the log). */
+  /** The request's head bytes, kept for what is rarely asked again (own replies) and for the log. */
   requestBytes!: Buffer;
   requestStart = 0;
   requestEnd = 0;
+  /** What the access log says of the head; null until there was a log. */
+  noted: NotedHead | null = null;
   method = 0;
   /** The rightmost untrusted address. */
   clientAddress = '';
@@ -85,7 +90,7 @@ export class Exchange {
   /** All of the body was read from the client. */
   isBodyComplete = true;
   /** Body that was there when the exchange began; empty when start equals end. */
-  readonly firstBody: BodyPart = { bytes: Buffer.alloc(0), start: 0, end: 0 };
+  readonly firstBody: BodyPart = { bytes: NO_BYTES, start: 0, end: 0 };
   wantsUpgrade = false;
   /** The client waits for 100 before it sends its body. */
   expectsContinue = false;
@@ -120,6 +125,13 @@ export class Exchange {
 
   constructor(client: AnswerSink) {
     this.client = client;
+  }
+
+  /** Its bytes are of no use to anybody any more. */
+  letGo(): void {
+    this.requestBytes = NO_BYTES;
+    this.firstBody.bytes = NO_BYTES;
+    this.noted?.forget();
   }
 
   /** Before each request. */

@@ -12,73 +12,118 @@ export interface ReadTarget {
   onBytes(bytes: Buffer): void;
   /** The peer shut down its sending side. */
   onEnd(): void;
+  /** The socket is closed: nothing more is heard of it. */
+  onClose(): void;
 }
 
 /** Stops and resumes reading. At most one more read is handed on after `pause`. */
 export interface Reader {
+  readonly isPaused: boolean;
+  /** Call it once, when the target is ready: it is handed what the socket has read already. */
+  begin(): void;
   pause(): void;
   resume(): void;
 }
 
-class PushReader implements Reader {
-  readonly #socket: Socket;
-  #isPaused = false;
+/**
+ * Takes the place of the target once the socket is closed. A closed socket
+ * survives young collections, since its native half is let go only by a full
+ * one; it must not keep all that belonged to the connection alive with it.
+ */
+const NOBODY: ReadTarget = { onBytes() {}, onEnd() {}, onClose() {} };
+
+/** Below it the collector is cheaper. */
+const FREE_BYTES_MIN = 8 * 1024;
+
+/**
+ * Gives the memory of a read back at once; nobody may hold `bytes` any more.
+ * The runtime makes a buffer of its own for each read of an accepted socket.
+ * Left to the collector, large ones pile up to its limit for external memory,
+ * 64 MiB, in no time: uploads spent a third of their time in full collections,
+ * and every read went to cold memory (11 µs for 64 KiB made and filled, 2 µs
+ * with this).
+ */
+export function freeRead(bytes: Buffer): void {
+  if (bytes.length < FREE_BYTES_MIN) return;
+  const memory = bytes.buffer as ArrayBuffer;
+  if (memory.byteLength === bytes.length) memory.transfer(0);
+}
+
+abstract class TargetHolder {
+  protected readonly socket: Socket;
+  protected target: ReadTarget;
+
+  constructor(socket: Socket, target: ReadTarget) {
+    this.socket = socket;
+    this.target = target;
+    socket.on('close', () => {
+      const last = this.target;
+      this.target = NOBODY;
+      last.onClose();
+    });
+  }
+}
+
+class PushReader extends TargetHolder implements Reader {
+  isPaused = false;
   #isStopped = false;
 
   constructor(socket: Socket, target: ReadTarget) {
-    this.#socket = socket;
+    super(socket, target);
     socket.push = (chunk: Buffer | null): boolean => {
       if (chunk === null) {
-        target.onEnd();
+        this.target.onEnd();
         return false;
       }
-      target.onBytes(chunk);
-      this.#isStopped = this.#isPaused;
-      return !this.#isPaused;
+      this.target.onBytes(chunk);
+      this.#isStopped = this.isPaused;
+      return !this.isPaused;
     };
   }
 
+  begin(): void {
+    for (let held = this.socket.read() as Buffer | null; held !== null; held = this.socket.read() as Buffer | null) this.target.onBytes(held);
+    if (this.socket.readableEnded) this.target.onEnd();
+  }
+
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
   }
 
   /** The stream believes that a read is pending, so resume() alone would not start one. */
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    if (!this.#isStopped || this.#socket.destroyed) return;
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    if (!this.#isStopped || this.socket.destroyed) return;
     this.#isStopped = false;
-    this.#socket._read(0);
+    this.socket._read(0);
   }
 }
 
-class EventReader implements Reader {
-  readonly #socket: Socket;
+class EventReader extends TargetHolder implements Reader {
+  begin(): void {
+    this.socket.on('data', (chunk: Buffer) => this.target.onBytes(chunk));
+    this.socket.on('end', () => this.target.onEnd());
+  }
 
-  constructor(socket: Socket, target: ReadTarget) {
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => target.onBytes(chunk));
-    socket.on('end', () => target.onEnd());
+  get isPaused(): boolean {
+    return this.socket.isPaused();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 }
 
 let usesPush = false;
 
-/** Hands everything the socket reads to `target`, what it has read already included. */
+/** Hands everything the socket reads to `target`, from `begin` on. */
 export function readFrom(socket: Socket, target: ReadTarget): Reader {
-  if (!usesPush) return new EventReader(socket, target);
-  const reader = new PushReader(socket, target);
-  for (let held = socket.read() as Buffer | null; held !== null; held = socket.read() as Buffer | null) target.onBytes(held);
-  if (socket.readableEnded) target.onEnd();
-  return reader;
+  return usesPush ? new PushReader(socket, target) : new EventReader(socket, target);
 }
 
 /** Tries the push reader on a real connection, pause and resume included; call once at start. */
@@ -116,6 +161,7 @@ function pushReaderWorks(): Promise<boolean> {
           } else if (text === 'onetwo') dialled?.end();
         },
         onEnd: () => finish(text === 'onetwo'),
+        onClose: () => {},
       });
       socket.on('error', () => finish(false));
     });

@@ -75,6 +75,31 @@ describe('the timer wheel', () => {
     );
   });
 
+  it('a holder that is forgotten is neither called nor kept alive', () => {
+    const wheel = new TimerWheel();
+    const [first, forgotten, last] = [new Holder(wheel), new Holder(wheel), new Holder(wheel)];
+    for (const holder of [first, forgotten, last]) wheel.set(holder, 5 * TICK_MS);
+    wheel.forget(forgotten);
+    expect(first.nextFiled).toBe(last);
+    expect(forgotten.nextFiled).toBe(forgotten);
+    turn(wheel, 50);
+    expect([first, forgotten, last].map((holder) => holder.firedAt.length)).toEqual([1, 0, 1]);
+  });
+
+  it('a holder may forget another of the same tick as it fires', () => {
+    const wheel = new TimerWheel();
+    const last = new Holder(wheel);
+    class Forgetting extends Deadline {
+      onDeadline(): void {
+        wheel.forget(last);
+      }
+    }
+    wheel.set(new Forgetting(), TICK_MS);
+    wheel.set(last, TICK_MS);
+    turn(wheel, 50);
+    expect(last.firedAt).toEqual([]);
+  });
+
   it('a holder may set itself anew as it fires', () => {
     const wheel = new TimerWheel();
     let count = 0;

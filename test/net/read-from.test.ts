@@ -38,7 +38,9 @@ describe.sequential('reading an accepted socket', () => {
             setImmediate(() => reader.resume());
           },
           onEnd: resolve,
+          onClose: () => {},
         });
+        reader.begin();
       });
       far.end(body);
       await ended;
@@ -49,7 +51,8 @@ describe.sequential('reading an accepted socket', () => {
     it(`holds the peer back while paused, ${mode}`, async () => {
       const { near, far, close } = await pair();
       let length = 0;
-      const reader = readFrom(near, { onBytes: (bytes) => (length += bytes.length), onEnd: () => {} });
+      const reader = readFrom(near, { onBytes: (bytes) => (length += bytes.length), onEnd: () => {}, onClose: () => {} });
+      reader.begin();
       reader.pause();
       const body = Buffer.alloc(50_000_000);
       const isWritten = new Promise<boolean>((resolve) => {
@@ -70,9 +73,30 @@ describe.sequential('reading an accepted socket', () => {
     far.write('early');
     await once(near, 'readable');
     let text = '';
-    readFrom(near, { onBytes: (bytes) => (text += bytes.toString()), onEnd: () => {} });
+    readFrom(near, { onBytes: (bytes) => (text += bytes.toString()), onEnd: () => {}, onClose: () => {} }).begin();
     far.write(' late');
     while (text !== 'early late') await new Promise((resolve) => setImmediate(resolve));
+    close();
+  });
+
+  it('tells of the close once, and of nothing after it', async () => {
+    const { near, far, close } = await pair();
+    const told: string[] = [];
+    const closed = new Promise<void>((resolve) => {
+      readFrom(near, {
+        onBytes: () => void told.push('bytes'),
+        onEnd: () => void told.push('end'),
+        onClose: () => {
+          told.push('close');
+          resolve();
+        },
+      }).begin();
+    });
+    near.destroy();
+    await closed;
+    near.push(Buffer.from('late'));
+    expect(told).toEqual(['close']);
+    far.destroy();
     close();
   });
 });

@@ -7,6 +7,7 @@ import { formatAddress } from '../../net/address.ts';
 import type { BackendRow } from '../../shared/backend-table.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
 import type { BackendSpec } from '../../shared/snapshot.ts';
+import { AgeList } from '../../base/age-list.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { Http1Connection } from './http1-connection.ts';
 
@@ -35,7 +36,7 @@ export class Backend {
   readonly #wheel: TimerWheel;
   /** Last in, first out: the warmest connection serves next and surplus ones age out. */
   readonly #idle: Http1Connection[] = [];
-  readonly #open = new Set<Http1Connection>();
+  readonly #open = new AgeList<Http1Connection>();
   #isRemoved = false;
   #seenWanted: number;
   #scarceUntilTick = 0;
@@ -155,7 +156,7 @@ export class Backend {
   /** Ends what still runs, some time after `remove`. */
   cut(): void {
     if (!this.#isRemoved) return;
-    for (const connection of this.#open) connection.cut();
+    for (const connection of [...this.#open]) connection.cut();
   }
 
   #isScarce(): boolean {

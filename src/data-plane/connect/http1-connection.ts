@@ -5,24 +5,27 @@
  * ended by its framing with nothing left over: any doubt closes it.
  */
 import { connect, type Socket } from 'node:net';
+import type { Aged } from '../../base/age-list.ts';
 import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { HEAD_TOO_LARGE, INCOMPLETE } from '../parse/bytes.ts';
-import { ChunkedBody } from '../parse/chunked-body.ts';
 import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
 import type { HeadLimits } from '../parse/request-head.ts';
+import { AnswerBody } from './answer-body.ts';
 import type { Backend } from './backend.ts';
 import type { AnswerExpectation, ConnectionOwner } from './connection-owner.ts';
 import { HEADROOM, ReadBuffer } from './read-buffer.ts';
 
 const OUT_BYTES = 4 * 1024;
 
-const P = { connecting: 0, idle: 1, head: 2, length: 3, chunked: 4, untilClose: 5, tunnel: 6, closed: 7 } as const;
+const P = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const;
 
 /** Filled anew for each answer; every reader is done with it before the next is parsed. */
 const sharedHead = new ResponseHead();
 
-export class Http1Connection extends Deadline {
+export class Http1Connection extends Deadline implements Aged<Http1Connection> {
+  older: Http1Connection | null = null;
+  newer: Http1Connection | null = null;
   readonly backend: Backend;
   readonly socket: Socket;
   /** Built by the relay: the request head and, if it is small, its body. Also the copy for sending it again. */
@@ -36,9 +39,10 @@ export class Http1Connection extends Deadline {
   #owner: ConnectionOwner | null = null;
   readonly #wheel: TimerWheel;
   readonly #read = new ReadBuffer();
-  #remaining = 0;
-  #chunks: ChunkedBody | null = null;
+  readonly #body = new AnswerBody();
   #headLimits!: HeadLimits;
+  /** Of the interim answers to the current request, whose heads together are held to headerSize. */
+  #interimBytes = 0;
   #isHeadRequest = false;
   #takesChunks = true;
   #expectsUpgrade = false;
@@ -79,12 +83,13 @@ export class Http1Connection extends Deadline {
     this.#owner = owner;
     this.uses++;
     this.#headLimits = what.limits;
+    this.#interimBytes = 0;
     this.#isHeadRequest = what.isHeadRequest;
     this.#takesChunks = what.takesChunks;
     this.#expectsUpgrade = what.expectsUpgrade;
     this.#answerTimeoutMs = what.responseTimeoutMs;
     this.#bodyIdleMs = what.bodyIdleMs;
-    this.#read.letGo();
+    this.#read.wake();
     if (this.#phase === P.connecting) return;
     this.#phase = P.head;
     this.#send(this.out.subarray(0, this.outLength));
@@ -114,7 +119,7 @@ export class Http1Connection extends Deadline {
   pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    this.#wheel.clear(this);
+    if (this.#phase !== P.head) this.#wheel.clear(this);
     this.socket.pause();
   }
 
@@ -126,9 +131,13 @@ export class Http1Connection extends Deadline {
     this.socket.resume();
   }
 
-  /** The bytes last given to the owner are still being written though the answer is over: read into another buffer from now on. */
-  keepBytes(): void {
-    this.#read.replace();
+  /**
+   * The bytes last given to the owner are still being written though the answer
+   * is over: read into another buffer from now on. Returns the former, which
+   * goes to `giveBack` once it is written.
+   */
+  keepBytes(): Buffer {
+    return this.#read.replace();
   }
 
   /** Lets go of the owner: back to rest, or closed. */
@@ -139,7 +148,7 @@ export class Http1Connection extends Deadline {
       return;
     }
     if (this.#isPaused) this.resume();
-    this.#read.shrink();
+    this.#read.rest();
     if (this.out.length > OUT_BYTES) this.out = Buffer.allocUnsafeSlow(OUT_BYTES);
   }
 
@@ -153,8 +162,10 @@ export class Http1Connection extends Deadline {
   destroy(): void {
     this.#owner = null;
     if (this.#phase === P.closed) return;
+    // In mid exchange the client's socket may still hold what was read.
+    this.#read.drop(this.#phase === P.idle);
     this.#phase = P.closed;
-    this.#wheel.clear(this);
+    this.#wheel.forget(this);
     this.socket.destroy();
   }
 
@@ -164,9 +175,7 @@ export class Http1Connection extends Deadline {
         return this.#fail('connect-timeout', 'no connection within the time allowed');
       case P.head:
         return this.#fail('response-timeout', 'no answer within the time allowed');
-      case P.length:
-      case P.chunked:
-      case P.untilClose:
+      case P.body:
         return this.#fail('response-stalled', 'silence in the answer');
       default:
         this.destroy();
@@ -212,13 +221,12 @@ export class Http1Connection extends Deadline {
     const start = this.#read.readStart;
     const end = start + count;
     this.backend.countReceived(count);
+    this.#read.count(count);
     switch (this.#phase) {
       case P.head:
         this.#readHead(HEADROOM, end);
         break;
-      case P.length:
-      case P.untilClose:
-      case P.chunked:
+      case P.body:
         this.#readBody(start, end);
         break;
       case P.tunnel:
@@ -233,6 +241,7 @@ export class Http1Connection extends Deadline {
 
   #readHead(from: number, end: number): void {
     const { bytes } = this.#read;
+    const { headerBytesMax } = this.#headLimits;
     let start = from;
     while (true) {
       const next = parseResponseHead(bytes, start, end, this.#headLimits, sharedHead);
@@ -240,6 +249,8 @@ export class Http1Connection extends Deadline {
       if (next < 1) return this.#fail(next === HEAD_TOO_LARGE ? 'response-head-too-large' : 'response-malformed', 'the head of the answer');
       if (sharedHead.status >= 200) return this.#beginBody(start, next, end);
       if (sharedHead.status === 101) return this.#beginTunnel(start, next, end);
+      this.#interimBytes += next - start;
+      if (headerBytesMax !== 0 && this.#interimBytes > headerBytesMax) return this.#fail('response-head-too-large', 'interim answers without end');
       this.#owner!.onInterim(sharedHead, start, next);
       if (this.#owner === null) return;
       start = next;
@@ -249,82 +260,38 @@ export class Http1Connection extends Deadline {
 
   #beginBody(headStart: number, headEnd: number, end: number): void {
     const head = sharedHead;
+    const body = this.#body;
     this.#read.letGo();
     this.mustClose ||= head.close;
-    if (this.#isHeadRequest || head.status === 204 || head.status === 304) return this.#finishWithHead(head, headStart, headEnd, end);
-    if (head.chunked) return this.#beginChunked(head, headStart, headEnd, end);
-    if (head.contentLength >= 0) {
-      const available = end - headEnd;
-      if (available >= head.contentLength) {
-        if (available > head.contentLength) this.mustClose = true;
-        this.#toRest();
-        this.#owner!.onHead(head, headStart, headEnd, headEnd, headEnd + head.contentLength, head.contentLength === 0 ? 'none' : 'length', true);
-        return;
-      }
-      this.#phase = P.length;
-      this.#remaining = head.contentLength - available;
-      this.#armBodyDeadline();
-      this.#owner!.onHead(head, headStart, headEnd, headEnd, end, 'length', false);
-      return;
-    }
-    this.#phase = P.untilClose;
-    this.mustClose = true;
-    this.#armBodyDeadline();
-    this.#owner!.onHead(head, headStart, headEnd, headEnd, end, 'until-close', false);
-  }
-
-  #finishWithHead(head: ResponseHead, headStart: number, headEnd: number, end: number): void {
-    if (end > headEnd) this.mustClose = true;
-    this.#toRest();
-    this.#owner!.onHead(head, headStart, headEnd, headEnd, headEnd, 'none', true);
-  }
-
-  #beginChunked(head: ResponseHead, headStart: number, headEnd: number, end: number): void {
-    const chunks = (this.#chunks ??= new ChunkedBody());
-    chunks.reset(this.#takesChunks, this.#headLimits.headerBytesMax);
-    this.#phase = P.chunked;
-    const stopped = chunks.feed(this.#read.bytes, headEnd, end);
-    if (chunks.isFailed) return this.#fail('response-malformed', 'a chunk of the answer');
-    const trailer = this.#endChunks(chunks, stopped, end);
-    if (!chunks.isDone) this.#armBodyDeadline();
-    this.#owner!.onHead(head, headStart, headEnd, chunks.outStart, chunks.outEnd, 'chunked', chunks.isDone && trailer === null);
-    if (trailer !== null) this.#owner?.onTrailer(trailer);
-  }
-
-  /** After a feed: back to rest if the body is done. Returns its trailer section, or null. */
-  #endChunks(chunks: ChunkedBody, stopped: number, end: number): Buffer | null {
-    if (!chunks.isDone) return null;
-    if (stopped < end) this.mustClose = true;
-    this.#toRest();
-    return chunks.takeTrailer();
+    const hasNone = this.#isHeadRequest || head.status === 204 || head.status === 304;
+    body.open(head, hasNone, this.#takesChunks, this.#headLimits.headerBytesMax);
+    this.mustClose ||= body.kind === 'until-close';
+    body.take(this.#read.bytes, headEnd, end);
+    if (body.isFailed) return this.#fail('response-malformed', 'a chunk of the answer');
+    this.#afterBodyRead();
+    this.#owner!.onHead(head, headStart, headEnd, body.start, body.end, body.kind, body.isDone && body.trailer === null);
+    if (body.trailer !== null) this.#owner?.onTrailer(body.trailer);
   }
 
   #readBody(start: number, end: number): void {
-    if (this.#phase === P.chunked) {
-      const chunks = this.#chunks!;
-      const stopped = chunks.feed(this.#read.bytes, start, end);
-      if (chunks.isFailed) return this.#fail('response-incomplete', 'a malformed chunk in the answer');
-      const trailer = this.#endChunks(chunks, stopped, end);
-      if (!chunks.isDone) this.#armBodyDeadline();
-      if (chunks.outEnd > chunks.outStart || (chunks.isDone && trailer === null)) this.#owner!.onBody(this.#read.bytes, chunks.outStart, chunks.outEnd, chunks.isDone && trailer === null);
-      if (trailer !== null) this.#owner?.onTrailer(trailer);
-      return;
-    }
-    if (this.#phase === P.untilClose) {
+    const body = this.#body;
+    body.take(this.#read.bytes, start, end);
+    if (body.isFailed) return this.#fail('response-incomplete', 'a malformed chunk in the answer');
+    this.#afterBodyRead();
+    const isLast = body.isDone && body.trailer === null;
+    if (body.end > body.start || isLast) this.#owner!.onBody(this.#read.bytes, body.start, body.end, isLast);
+    if (body.trailer !== null) this.#owner?.onTrailer(body.trailer);
+  }
+
+  /** Before the owner is told: it may begin another exchange at once. */
+  #afterBodyRead(): void {
+    if (this.#body.isDone) {
+      this.mustClose ||= this.#body.hasSurplus;
+      this.#toRest();
+    } else {
+      this.#phase = P.body;
       this.#armBodyDeadline();
-      this.#owner!.onBody(this.#read.bytes, start, end, false);
-      return;
     }
-    const take = Math.min(end - start, this.#remaining);
-    this.#remaining -= take;
-    if (this.#remaining > 0) {
-      this.#armBodyDeadline();
-      this.#owner!.onBody(this.#read.bytes, start, start + take, false);
-      return;
-    }
-    if (take < end - start) this.mustClose = true;
-    this.#toRest();
-    this.#owner!.onBody(this.#read.bytes, start, start + take, true);
   }
 
   #beginTunnel(headStart: number, headEnd: number, end: number): void {
@@ -344,12 +311,13 @@ export class Http1Connection extends Deadline {
   }
 
   #armBodyDeadline(): void {
-    if (this.#phase >= P.length && this.#phase <= P.untilClose && !this.#isPaused) this.#wheel.set(this, this.#bodyIdleMs);
+    if (this.#phase === P.body && !this.#isPaused) this.#wheel.set(this, this.#bodyIdleMs);
   }
 
   #onEnd(): void {
     switch (this.#phase) {
-      case P.untilClose:
+      case P.body:
+        if (this.#body.kind !== 'until-close') return this.#fail('response-incomplete', 'closed in the middle of its answer');
         this.#toRest();
         this.#owner!.onBody(this.#read.bytes, HEADROOM, HEADROOM, true);
         return;
@@ -358,9 +326,6 @@ export class Http1Connection extends Deadline {
         return;
       case P.head:
         return this.#failWaiting('closed the connection');
-      case P.length:
-      case P.chunked:
-        return this.#fail('response-incomplete', 'closed in the middle of its answer');
       default:
         this.destroy();
     }
@@ -383,7 +348,7 @@ export class Http1Connection extends Deadline {
 
   /** Lost while the answer was due: may be sent again only if no byte of it came. */
   #failWaiting(detail: string): void {
-    this.#fail(this.#read.held === 0 ? 'connection-lost' : 'response-malformed', detail);
+    this.#fail(this.#read.held === 0 && this.#interimBytes === 0 ? 'connection-lost' : 'response-malformed', detail);
   }
 
   #onClose(): void {

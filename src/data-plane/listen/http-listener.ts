@@ -3,6 +3,7 @@
  * with `reusePort`; the kernel spreads connections over them.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { AgeList } from '../../base/age-list.ts';
 import { listenerColumns, REFUSALS } from '../../shared/counter-pages.ts';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
@@ -31,7 +32,7 @@ export class HttpListener implements Listener {
   readonly #pipeline: Pipeline;
   readonly #context: WorkerContext;
   readonly #sockets = new Map<string, Server>();
-  readonly #clients = new Set<Http1Client>();
+  readonly #clients = new AgeList<Http1Client>();
   /** Arrived before `accept`. */
   #waiting: { readonly socket: Socket; readonly port: number }[] = [];
   #isAccepting = false;

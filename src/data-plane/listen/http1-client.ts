@@ -1,13 +1,11 @@
 /**
  * One HTTP/1.1 connection of a client: finds the requests in its bytes, one
  * exchange at a time and in order, and is the sink of their answers. What a
- * client can make us hold is bounded: one head (headerSize), one read of
- * pipelined bytes, and what one read of the backend was when it stopped
- * reading; every wait has a deadline.
+ * client can make us hold is bounded (docs/limits.md), every wait in time.
  */
 import type { Socket } from 'node:net';
-import { TICK_MS } from '../../base/timer-wheel.ts';
-import { readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
+import type { Aged } from '../../base/age-list.ts';
+import { freeRead, readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { countEarlyError, logEarlyError } from '../accounting.ts';
@@ -21,30 +19,20 @@ import { RequestBody } from './http1-request-body.ts';
 import { Http1Sink } from './http1-sink.ts';
 import { openExchange } from './open-exchange.ts';
 import { PartialHead } from './partial-head.ts';
+import { FRESH_TICKS, GONE_CHECK_MS, HELD_BYTES_MAX, LINGER_MS, QUIET_MS, QUIET_TICKS } from './patience.ts';
 import { refusalCode } from './refused-head.ts';
 
 /** `rest`: between requests. `flush`: answered, the socket has not taken all. `linger`: reads on so that the close destroys no answer. */
 const S = { rest: 0, head: 1, busy: 2, flush: 3, tunnel: 4, linger: 5, closed: 6 } as const;
 
-const NO_BYTES = Buffer.alloc(0);
-
-/** How long a client may take to close after our last word (RFC 9112 §9.6). */
-const LINGER_MS = 2000;
-
-/**
- * A connection that has to go closes at rest only after so long a silence. A
- * close that crosses a request on its way costs that request, and a POST is
- * lost for good; whoever sends more often than this is told in an answer.
- */
-const QUIET_MS = 1000;
-const QUIET_TICKS = QUIET_MS / TICK_MS;
-/** The first request of a connection that has just come is on its way. */
-const FRESH_TICKS = 2;
+function ignore(): void {}
 
 /** Filled for each request; the pipeline is done with it when `begin` returns. */
 const sharedHead = new RequestHead();
 
-export class Http1Client extends Http1Sink implements ReadTarget {
+export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Client> {
+  older: Http1Client | null = null;
+  newer: Http1Client | null = null;
   readonly #pipeline: Pipeline;
   readonly #reader: Reader;
   #state: number = S.rest;
@@ -65,9 +53,9 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     this.#pipeline = pipeline;
     this.#restTick = context.wheel.now;
     this.arm(listener.live.spec.timeouts.headerMs);
-    socket.on('error', () => {}); // 'close' follows, and says all there is to say
-    socket.on('close', () => this.#onClose());
+    socket.on('error', ignore); // 'close' follows, and says all there is to say
     this.#reader = readFrom(socket, this);
+    this.#reader.begin();
   }
 
   get isAtRest(): boolean {
@@ -94,10 +82,8 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     const isBusy = this.#state === S.busy || this.#state === S.tunnel;
     this.#state = S.closed;
     if (isBusy) this.#pipeline.cancel(this.exchange, 'shutting-down');
-    this.socket.destroy();
+    this.answer.cutShort();
   }
-
-  // ---- reading
 
   onBytes(bytes: Buffer): void {
     try {
@@ -111,7 +97,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
   #onBug(error: unknown): void {
     this.context.log('error', 'a bug: the connection was closed', { listener: this.listener.name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     countEarlyError(this.exchange, 'internal');
-    this.socket.destroy();
+    this.answer.cutShort();
   }
 
   #onBytes(bytes: Buffer): void {
@@ -132,7 +118,8 @@ export class Http1Client extends Http1Sink implements ReadTarget {
       case S.tunnel:
         this.arm(this.exchange.listener.spec.timeouts.tunnelMs);
         this.exchange.requestBodyBytes += bytes.length;
-        if (!this.exchange.relay.sendTunnel(bytes, 0, bytes.length)) this.#reader.pause();
+        if (this.exchange.relay.sendTunnel(bytes, 0, bytes.length)) freeRead(bytes);
+        else this.#reader.pause();
         return;
       default:
         return; // lingering or closed: nobody reads it any more
@@ -144,7 +131,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     switch (this.#state) {
       case S.busy:
         // A client that only shut down its sending side still gets its answer.
-        if (!this.exchange.isBodyComplete) this.#pipeline.cancel(this.exchange, 'client-aborted');
+        if (!this.exchange.isBodyComplete) this.#pipeline.fail(this.exchange, 'client-aborted');
         return;
       case S.flush:
         return;
@@ -166,7 +153,14 @@ export class Http1Client extends Http1Sink implements ReadTarget {
 
   #hold(bytes: Buffer): void {
     this.#held = this.#held === null ? bytes : Buffer.concat([this.#held, bytes]);
+    // Reading goes on meanwhile, since only a connection that is read tells that its client is gone; but not without end.
+    if (this.#held.length >= HELD_BYTES_MAX) this.#holdBack();
+  }
+
+  /** Reads no more for now. The wait is not the client's; whether it is still there is looked at from time to time. */
+  #holdBack(): void {
     this.#reader.pause();
+    if (!this.isFlushing) this.#armForBody();
   }
 
   #addToHead(bytes: Buffer): void {
@@ -189,7 +183,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
       this.#refuse(refusalCode(bodyStart), bytes);
       return end;
     }
-    openExchange(x, this.terms, head, bodyStart);
+    openExchange(x, this.terms, head, bodyStart, this.context.accessLog !== null);
     if (++this.#requests === 2) this.socket.setNoDelay(true);
     this.#state = S.busy;
     const next = x.hasBody ? this.#takeFirstBody(head, bytes, bodyStart, end) : bodyStart;
@@ -246,19 +240,19 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     x.isBodyComplete = body.isDone;
     const isTaken = body.start === body.end || x.relay.sendBody(body.bytes, body.start, body.end);
     if (isTaken || body.isDone) this.#armForBody();
-    else {
-      // The backend takes no more for now: the wait is not the client's.
-      this.arm(0);
-      this.#reader.pause();
-    }
+    else this.#holdBack();
     if (body.isDone) x.relay.endBody();
+    if (isTaken && stopped === bytes.length && body.bytes === bytes) {
+      body.letGo();
+      freeRead(bytes);
+    }
     return stopped;
   }
 
   resumeBody(): void {
     if (this.#state !== S.busy && this.#state !== S.tunnel) return;
-    this.#armForBody();
     if (this.#held === null) this.#reader.resume();
+    this.#armForBody();
   }
 
   // ---- answering
@@ -270,6 +264,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
         this.#armForBody();
         return this.exchange.relay.onClientFlushed();
       case S.flush:
+        this.exchange.relay.onAnswerFlushed();
         return this.#next();
       default:
     }
@@ -288,8 +283,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
   abort(): void {
     if (this.#state === S.closed) return;
     this.#state = S.closed;
-    if (this.answer.isCloseDelimited) this.socket.resetAndDestroy();
-    else this.socket.destroy();
+    this.answer.cutShort();
   }
 
   finish(): void {
@@ -301,15 +295,19 @@ export class Http1Client extends Http1Sink implements ReadTarget {
   }
 
   #next(): void {
-    if (this.terms.closes || this.#hasEnded) return this.#close();
+    if (this.terms.closes) return this.#close();
     this.#state = S.rest;
     this.#restTick = this.context.wheel.now;
     this.arm(this.isEnding ? QUIET_MS : this.listener.live.spec.timeouts.idleMs);
     if (this.#isConsuming) return;
+    // At rest it must not keep what it last read, which may be a whole read of an upload.
+    this.exchange.letGo();
+    this.#body?.letGo();
     const held = this.#held;
     this.#held = null;
     if (held !== null) this.#consume(held);
-    if (this.#held === null) this.#reader.resume();
+    if (this.#hasEnded) this.onEnd();
+    else if (this.#held === null) this.#reader.resume();
   }
 
   /** All is written. With nothing left to read, closing at once spares a round of events (5 µs a connection, measured). */
@@ -331,8 +329,7 @@ export class Http1Client extends Http1Sink implements ReadTarget {
 
   /** A head that cannot be read, or did not come in time: our own reply, and the end. */
   #refuse(code: ErrorCode, bytes: Buffer): void {
-    const x = this.exchange;
-    const terms = this.terms;
+    const { exchange: x, terms } = this;
     x.requestBytes = bytes;
     x.method = METHOD.other;
     terms.minorVersion = 1;
@@ -365,18 +362,21 @@ export class Http1Client extends Http1Sink implements ReadTarget {
   #armForBody(): void {
     const { timeouts } = this.exchange.listener.spec;
     if (this.#state === S.tunnel) this.arm(timeouts.tunnelMs);
-    else if (this.#state === S.busy) this.arm(this.exchange.isBodyComplete ? 0 : timeouts.bodyMs);
+    else if (this.#state === S.busy) this.arm(this.#reader.isPaused ? GONE_CHECK_MS : this.exchange.isBodyComplete ? 0 : timeouts.bodyMs);
   }
 
   onDeadline(): void {
     const x = this.exchange;
     switch (this.#state) {
       case S.head:
-        return this.#refuse('request-timeout', NO_BYTES);
+        return this.#refuse('request-timeout', Buffer.alloc(0));
       case S.busy:
         if (x.totalTick !== 0 && this.context.wheel.now >= x.totalTick) return this.#pipeline.fail(x, 'total-timeout');
         if (this.isFlushing) return this.#stall();
-        return this.#pipeline.fail(x, 'request-timeout');
+        if (!this.#reader.isPaused) return this.#pipeline.fail(x, 'request-timeout');
+        // An empty write sends nothing, and fails on a connection that was reset.
+        this.socket.write('');
+        return this.#armForBody();
       case S.tunnel:
         return this.#stall();
       default:
@@ -389,10 +389,10 @@ export class Http1Client extends Http1Sink implements ReadTarget {
     this.abort();
   }
 
-  #onClose(): void {
+  onClose(): void {
     const former = this.#state;
     this.#state = S.closed;
-    this.context.wheel.clear(this);
+    this.context.wheel.forget(this);
     if (former === S.busy || former === S.tunnel) this.#pipeline.cancel(this.exchange, 'client-aborted');
     this.listener.onClientClosed(this);
   }

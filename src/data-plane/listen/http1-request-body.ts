@@ -4,6 +4,7 @@
  * read. A connection keeps one and starts it anew for each request.
  */
 import type { ErrorCode } from '../../base/errors.ts';
+import { nominatedNames } from '../parse/body-framing.ts';
 import { ChunkedBody } from '../parse/chunked-body.ts';
 import type { RequestHead } from '../parse/request-head.ts';
 import { filterTrailers } from '../relay/trailers.ts';
@@ -21,6 +22,8 @@ export class RequestBody {
   #remaining = 0;
   #bytesMax = 0;
   #chunks: ChunkedBody | null = null;
+  /** Names that the request's Connection lists; null: none. */
+  #nominated: ReadonlySet<string> | null = null;
 
   /** `bytesMax` 0: no limit. A length over it is a problem at once. */
   open(head: RequestHead, bytesMax: number, trailerBytesMax: number): void {
@@ -31,6 +34,7 @@ export class RequestBody {
     this.isDone = false;
     this.dataBytes = 0;
     this.problem = !head.chunked && bytesMax !== 0 && head.contentLength > bytesMax ? 'body-too-large' : null;
+    this.#nominated = head.chunked && head.nominatesFields ? nominatedNames(head.bytes, head.fields) : null;
     if (head.chunked) (this.#chunks ??= new ChunkedBody()).reset(true, trailerBytesMax);
   }
 
@@ -60,9 +64,14 @@ export class RequestBody {
     return stopped;
   }
 
+  /** Nobody needs the last run any more. */
+  letGo(): void {
+    this.bytes = NO_BYTES;
+  }
+
   /** What may pass of the trailer section ends the run. */
   #addTrailers(section: Buffer): void {
-    const kept = filterTrailers(section);
+    const kept = filterTrailers(section, this.#nominated);
     if (kept === null) {
       this.problem = 'bad-request';
       return;

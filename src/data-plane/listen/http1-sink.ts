@@ -5,7 +5,6 @@
  */
 import type { Socket } from 'node:net';
 import { Deadline } from '../../base/timer-wheel.ts';
-import { plainAddress } from '../../net/address.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { Exchange, type AnswerSink, type BodyKind } from '../exchange.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
@@ -16,7 +15,7 @@ import { HttpRelay } from '../relay/http-relay.ts';
 import type { OwnReply } from '../relay/own-replies.ts';
 import { Http1Answer, type AnswerTerms } from './http1-answer.ts';
 import type { HttpListener } from './http-listener.ts';
-import { forwardedLines } from './open-exchange.ts';
+import { peerOf } from './open-exchange.ts';
 
 export abstract class Http1Sink extends Deadline implements AnswerSink {
   protected readonly socket: Socket;
@@ -33,14 +32,14 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     this.socket = socket;
     this.listener = listener;
     this.context = context;
-    this.answer = new Http1Answer(socket, () => context.clock.wallMs());
+    this.answer = new Http1Answer(socket, context);
     const exchange = (this.exchange = new Exchange(this));
     exchange.relay = new HttpRelay(exchange, outcome);
     exchange.listener = listener.live;
-    exchange.peerAddress = plainAddress(socket.remoteAddress ?? '');
+    const peer = peerOf(socket.remoteAddress ?? '', localPort);
     exchange.localPort = localPort;
-    exchange.clientAddress = exchange.peerAddress;
-    exchange.forwardedLines = forwardedLines(exchange.peerAddress, exchange.localPort);
+    exchange.peerAddress = exchange.clientAddress = peer.address;
+    exchange.forwardedLines = peer.forwardedLines;
   }
 
   /** Sets the next deadline; 0: none. */
@@ -62,10 +61,10 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     return this.terms.minorVersion === 1;
   }
 
-  sendInterim(head: ResponseHead, start: number, end: number): void {
+  sendInterim(head: ResponseHead, start: number, end: number): boolean {
     // HTTP/1.0 knows no interim answers (RFC 9110 §15.2).
     if (this.terms.minorVersion === 1) this.answer.sendInterim(head, start, end);
-    this.afterWrite();
+    return this.afterWrite();
   }
 
   sendHead(head: ResponseHead, headStart: number, headEnd: number, bodyStart: number, bodyEnd: number, kind: BodyKind, isLast: boolean): boolean {

@@ -1,18 +1,21 @@
 /** From a parsed head to what the pipeline and the answer are held to. */
+import { plainAddress } from '../../net/address.ts';
 import type { Exchange } from '../exchange.ts';
+import { NotedHead } from '../noted-head.ts';
 import { latin1 } from '../parse/bytes.ts';
 import { FIELD } from '../parse/field-names.ts';
 import type { RequestHead } from '../parse/request-head.ts';
 import { clientBehind } from '../route/head-query.ts';
 import type { AnswerTerms } from './http1-answer.ts';
 
-/** Fills `x` (its listener is set) and `terms` for the request whose head ends at `bodyStart`. */
-export function openExchange(x: Exchange, terms: AnswerTerms, head: RequestHead, bodyStart: number): void {
+/** Fills `x` (its listener is set) and `terms` for the request whose head ends at `bodyStart`. `isLogged`: there is an access log. */
+export function openExchange(x: Exchange, terms: AnswerTerms, head: RequestHead, bodyStart: number, isLogged: boolean): void {
   const { trusted, spec } = x.listener;
   x.reset();
   x.requestBytes = head.bytes;
   x.requestStart = head.methodStart;
   x.requestEnd = bodyStart;
+  if (isLogged) (x.noted ??= new NotedHead()).note(head);
   x.method = head.method;
   x.hasBody = head.chunked || head.contentLength > 0;
   x.isBodyComplete = !x.hasBody;
@@ -27,9 +30,33 @@ export function openExchange(x: Exchange, terms: AnswerTerms, head: RequestHead,
   terms.closes = head.close;
 }
 
-/** The lines that name an untrusted client, the same for all its requests. */
-export function forwardedLines(peerAddress: string, localPort: number): Buffer {
-  return Buffer.from(`X-Forwarded-For: ${peerAddress}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${localPort}\r\n`, 'latin1');
+/** Who is at the other end of a connection, in the forms it is asked for. */
+export interface Peer {
+  readonly address: string;
+  /** The lines that name it to backends if it is not trusted, and the name of the one that says what it asked for: its value follows. */
+  readonly forwardedLines: Buffer;
+}
+
+/** By port and address, so that a client that opens many connections costs one; emptied when so many clients have come to a port. */
+const peersByPort = new Map<number, Map<string, Peer>>();
+const PEERS_MAX = 4096;
+
+/** `remoteAddress` as the socket gives it. */
+export function peerOf(remoteAddress: string, localPort: number): Peer {
+  let peers = peersByPort.get(localPort);
+  if (peers === undefined) {
+    peers = new Map();
+    peersByPort.set(localPort, peers);
+  }
+  let peer = peers.get(remoteAddress);
+  if (peer === undefined) {
+    const address = plainAddress(remoteAddress);
+    const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${localPort}\r\nX-Forwarded-Host: `;
+    peer = { address, forwardedLines: Buffer.from(text, 'latin1') };
+    if (peers.size >= PEERS_MAX) peers.clear();
+    peers.set(remoteAddress, peer);
+  }
+  return peer;
 }
 
 /** An upgrade to cleartext HTTP/2 would carry requests past every route (RFC 9113 §3.1 dropped it). */

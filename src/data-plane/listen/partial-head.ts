@@ -19,7 +19,8 @@ export class PartialHead {
   add(bytes: Buffer, bytesMax: number): Buffer | null {
     const length = this.#length + bytes.length;
     if (length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(length * 2);
+      // What outgrows the limit is refused below, and the request is read on from here when its head is whole: no room is needed beyond.
+      const larger = Buffer.allocUnsafe(bytesMax === 0 ? length * 2 : Math.max(length, Math.min(length * 2, bytesMax)));
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
     }

@@ -11,24 +11,28 @@ import type { ResponseHead } from './response-head.ts';
 
 const OK = 1;
 
-/** Reads Content-Length, Transfer-Encoding, Connection, Upgrade, Expect and TE. Returns OK or an error below 0. */
+/** Reads Content-Length, Transfer-Encoding, Connection, Upgrade, Expect, TE and Max-Forwards. Returns OK or an error below 0. */
 export function applyRequestFraming(head: RequestHead): number {
   head.contentLength = -1;
   head.chunked = false;
-  head.close = head.minorVersion === 0;
+  head.close = false;
+  head.keepAlive = false;
   head.upgrade = false;
   head.expectContinue = false;
   head.nominatesFields = false;
   head.acceptsTrailers = false;
+  head.maxForwards = -1;
   const { fields } = head;
   for (let i = 0; i < fields.count; i++) {
     const id = fields.id[i]!;
-    if (id < FIELD.connection || id > FIELD.expect) continue;
+    if (id < FIELD.connection || id > FIELD.maxForwards) continue;
     const result = applyRequestField(head, id, i);
     if (result !== OK) return result;
   }
   // A request with both is refused: RFC 9112 §6.1 allows it, and it is the oldest way to smuggle.
   if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return MALFORMED;
+  // "close" prevails over "keep-alive", in whichever order they come (RFC 9112 §9.3).
+  if (head.minorVersion === 0 && !head.keepAlive) head.close = true;
   if (head.upgrade) head.upgrade = head.minorVersion === 1 && fields.indexOf(FIELD.upgrade) !== -1;
   return OK;
 }
@@ -53,8 +57,14 @@ function applyRequestField(head: RequestHead, id: number, index: number): number
       applyRequestConnection(head, start, end);
       return OK;
     case FIELD.expect:
-      head.expectContinue = head.minorVersion === 1 && equalsWord(bytes, start, end, '100-continue');
+      if (head.minorVersion === 1 && equalsWord(bytes, start, end, '100-continue')) head.expectContinue = true;
       return OK;
+    case FIELD.maxForwards: {
+      const hops = parseLength(bytes, start, end);
+      if (hops < 0 || head.maxForwards !== -1) return MALFORMED;
+      head.maxForwards = hops;
+      return OK;
+    }
     case FIELD.te:
       eachListMember(bytes, start, end, (a, b) => {
         if (equalsWord(bytes, a, b, 'trailers')) head.acceptsTrailers = true;
@@ -74,9 +84,8 @@ function applyRequestConnection(head: RequestHead, start: number, end: number): 
   const { bytes } = head;
   eachListMember(bytes, start, end, (a, b) => {
     if (equalsWord(bytes, a, b, 'close')) head.close = true;
-    else if (equalsWord(bytes, a, b, 'keep-alive')) {
-      if (head.minorVersion === 0) head.close = false;
-    } else if (equalsWord(bytes, a, b, 'upgrade')) head.upgrade = true;
+    else if (equalsWord(bytes, a, b, 'keep-alive')) head.keepAlive = true;
+    else if (equalsWord(bytes, a, b, 'upgrade')) head.upgrade = true;
     else if (!equalsWord(bytes, a, b, 'te')) head.nominatesFields = true;
   });
 }
@@ -97,7 +106,8 @@ export function parseLength(bytes: Uint8Array, start: number, end: number): numb
 export function applyResponseFraming(head: ResponseHead): number {
   head.contentLength = -1;
   head.chunked = false;
-  head.close = head.minorVersion === 0;
+  head.close = false;
+  head.keepAlive = false;
   head.nominatesFields = false;
   head.hasDate = false;
   const { bytes, fields } = head;
@@ -120,6 +130,7 @@ export function applyResponseFraming(head: ResponseHead): number {
     }
   }
   if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return MALFORMED;
+  if (head.minorVersion === 0 && !head.keepAlive) head.close = true;
   return OK;
 }
 
@@ -129,12 +140,12 @@ function applyResponseConnection(head: ResponseHead, fields: FieldLines, index: 
   const end = fields.valueEnd[index]!;
   // What most origins send; the general loop below makes a closure.
   if (equalsWord(bytes, start, end, 'keep-alive')) {
-    head.close = false;
+    head.keepAlive = true;
     return;
   }
   eachListMember(bytes, start, end, (a, b) => {
     if (equalsWord(bytes, a, b, 'close')) head.close = true;
-    else if (equalsWord(bytes, a, b, 'keep-alive')) head.close = false;
+    else if (equalsWord(bytes, a, b, 'keep-alive')) head.keepAlive = true;
     else if (!equalsWord(bytes, a, b, 'upgrade')) head.nominatesFields = true;
   });
 }
@@ -150,4 +161,14 @@ export function isNominated(bytes: Buffer, fields: FieldLines, index: number): b
     });
   }
   return found;
+}
+
+/** Lower-case names that the message's Connection fields list: trailers of these names end here too (RFC 9110 §7.6.1). */
+export function nominatedNames(bytes: Buffer, fields: FieldLines): Set<string> {
+  const names = new Set<string>();
+  for (let i = 0; i < fields.count; i++) {
+    if (fields.id[i] !== FIELD.connection) continue;
+    eachListMember(bytes, fields.valueStart[i]!, fields.valueEnd[i]!, (a, b) => names.add(latin1(bytes, a, b).toLowerCase()));
+  }
+  return names;
 }

@@ -16,6 +16,9 @@ const SIZE_DIGITS_MAX = 13;
 /** Extensions are ignored, but not without end. */
 const EXTENSION_BYTES_MAX = 1024;
 
+const NO_BYTES = Buffer.alloc(0);
+const TRAILER_BYTES_FIRST = 256;
+
 export class ChunkedBody {
   /** The run to pass on after a feed: fed bytes [outStart, outEnd). */
   outStart = 0;
@@ -27,7 +30,9 @@ export class ChunkedBody {
   #digits = 0;
   #extensionBytes = 0;
   #remaining = 0;
-  #trailer: number[] = [];
+  /** The trailer section so far; it grows with it. */
+  #trailer: Buffer = NO_BYTES;
+  #trailerLength = 0;
   #trailerBytesMax = 0;
 
   /** Before each body. `keepsFraming`: pass chunks on; otherwise their data alone. */
@@ -37,7 +42,8 @@ export class ChunkedBody {
     this.#digits = 0;
     this.#extensionBytes = 0;
     this.#remaining = 0;
-    if (this.#trailer.length !== 0) this.#trailer = [];
+    this.#trailer = NO_BYTES;
+    this.#trailerLength = 0;
     this.#trailerBytesMax = trailerBytesMax === 0 ? 65536 : trailerBytesMax;
     this.dataBytes = 0;
   }
@@ -56,7 +62,7 @@ export class ChunkedBody {
    * chunk's line, and the caller adds what it lets pass and the empty line.
    */
   takeTrailer(): Buffer | null {
-    return this.#trailer.length === 0 ? null : Buffer.from(this.#trailer);
+    return this.#trailerLength === 0 ? null : this.#trailer.subarray(0, this.#trailerLength);
   }
 
   /**
@@ -143,14 +149,22 @@ export class ChunkedBody {
   /** Collects the trailer section; its lines are checked by scanFieldLines when it is whole. */
   #takeTrailerByte(byte: number): boolean {
     this.#passesOn = false;
+    if (this.#trailerLength === this.#trailer.length) this.#growTrailer();
     const trailer = this.#trailer;
-    trailer.push(byte);
-    const length = trailer.length;
+    trailer[this.#trailerLength] = byte;
+    const length = ++this.#trailerLength;
     if (byte === LF) {
       if (trailer[length - 2] !== CR) return false;
       if (length >= 4 && trailer[length - 3] === LF && trailer[length - 4] === CR) this.#state = S.done;
     }
     return length <= this.#trailerBytesMax;
+  }
+
+  /** Doubles it, up to one byte more than may come: that one is refused. */
+  #growTrailer(): void {
+    const larger = Buffer.allocUnsafe(Math.min(Math.max(TRAILER_BYTES_FIRST, this.#trailer.length * 2), this.#trailerBytesMax + 1));
+    this.#trailer.copy(larger);
+    this.#trailer = larger;
   }
 
   /** Lengthens the run by bytes[from, to), moving them down if something before was cut out. */

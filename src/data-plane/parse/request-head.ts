@@ -3,7 +3,7 @@
  * offsets or an error out; no I/O, no clock. What is ambiguous is refused, not
  * guessed: an origin behind us may guess differently.
  */
-import { CR, HEAD_TOO_LARGE, INCOMPLETE, latin1, LF, MALFORMED, NOT_IMPLEMENTED, SLASH, SPACE, TARGET, TARGET_TOO_LONG, TOKEN, VERSION_UNSUPPORTED } from './bytes.ts';
+import { CR, equalsWord, HEAD_TOO_LARGE, INCOMPLETE, latin1, LF, MALFORMED, NOT_IMPLEMENTED, SLASH, SPACE, TARGET, TARGET_TOO_LONG, TOKEN, VERSION_UNSUPPORTED } from './bytes.ts';
 import { applyRequestFraming } from './body-framing.ts';
 import { FieldLines, scanFieldLines } from './field-lines.ts';
 import { FIELD } from './field-names.ts';
@@ -49,6 +49,8 @@ export class RequestHead {
   chunked = false;
   /** The client wants the connection closed after the answer. */
   close = false;
+  /** `Connection: keep-alive`, which only HTTP/1.0 needs. */
+  keepAlive = false;
   /** `Connection: upgrade` and an Upgrade field. */
   upgrade = false;
   expectContinue = false;
@@ -56,6 +58,8 @@ export class RequestHead {
   nominatesFields = false;
   /** A TE field that lists trailers. */
   acceptsTrailers = false;
+  /** Max-Forwards; -1: none. It counts for OPTIONS alone (RFC 9110 §7.6.2). */
+  maxForwards = -1;
 }
 
 /**
@@ -65,8 +69,11 @@ export class RequestHead {
 export function parseRequestHead(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: RequestHead): number {
   const sizeMax = limits.headerBytesMax === 0 ? Infinity : limits.headerBytesMax;
   let pos = start;
-  // An empty line before the request line is ignored (RFC 9112 §2.2).
+  // An empty line before the request line is ignored (RFC 9112 §2.2); a stream of them is no request, and must not be kept as one.
   while (pos + 1 < end && bytes[pos] === CR && bytes[pos + 1] === LF) pos += 2;
+  if (pos - start > EMPTY_LINE_BYTES_MAX) return MALFORMED;
+  // Only a line feed may follow; what stands here is looked at again when it is there.
+  if (pos + 1 === end && bytes[pos] === CR) return INCOMPLETE;
   out.bytes = bytes;
   const lineEnd = parseRequestLine(bytes, pos, end, out);
   if (lineEnd < 1) return lineEnd === INCOMPLETE && end - pos > sizeMax ? TARGET_TOO_LONG : lineEnd;
@@ -99,6 +106,9 @@ function parseRequestLine(bytes: Buffer, start: number, end: number, out: Reques
   if (isMethod(bytes, out, 'CONNECT') || isMethod(bytes, out, 'TRACE')) return NOT_IMPLEMENTED;
   return parseTarget(bytes, out) ? versionEnd : MALFORMED;
 }
+
+/** Clients known to send more than one empty line end a body with two. */
+const EMPTY_LINE_BYTES_MAX = 8;
 
 /** The longest registered method has 17 bytes (UPDATEREDIRECTREF). */
 const METHOD_LENGTH_MAX = 32;
@@ -149,11 +159,9 @@ function parseTarget(bytes: Buffer, out: RequestHead): boolean {
   return true;
 }
 
-/** Position after "http://" or "https://", or -1. */
+/** Position after "http://", or -1. What is asked for as https must not come in the clear (RFC 9110 §7.4), and the backend would not see that it was. */
 function schemeEnd(bytes: Buffer, start: number, end: number): number {
-  const prefix = latin1(bytes, start, Math.min(end, start + 8)).toLowerCase();
-  if (prefix.startsWith('http://')) return start + 7;
-  return prefix === 'https://' ? start + 8 : -1;
+  return equalsWord(bytes, start, Math.min(end, start + 7), 'http://') ? start + 7 : -1;
 }
 
 /** Sets the path's end (at "?") and whether it may read two ways. */

@@ -17,6 +17,7 @@ export class ResponseHead {
   contentLength = -1;
   chunked = false;
   close = false;
+  keepAlive = false;
   nominatesFields = false;
   hasDate = false;
 }

@@ -29,7 +29,7 @@ requestRule[FIELD.xRealIp] = DROP_UNTRUSTED;
 
 /** Fields a Connection field may not take away: they frame or route the message, or are ours. */
 const protectedFromNomination = new Uint8Array(256);
-for (const id of [FIELD.contentLength, FIELD.host, FIELD.expect, FIELD.trailer, FIELD.via]) protectedFromNomination[id] = 1;
+for (const id of [FIELD.contentLength, FIELD.host, FIELD.expect, FIELD.maxForwards, FIELD.trailer, FIELD.via, FIELD.date]) protectedFromNomination[id] = 1;
 
 /** True if field `index` of a request is not passed on as it came. */
 export function endsHere(bytes: Buffer, fields: FieldLines, index: number, isTrusted: boolean, nominatesFields: boolean): boolean {
@@ -49,9 +49,9 @@ answerRule[FIELD.te] = DROP;
 /** True if field `index` of an answer is not passed on. `takesChunks`: the transfer coding passes as it is. */
 export function endsAtProxy(bytes: Buffer, fields: FieldLines, index: number, takesChunks: boolean, nominatesFields: boolean): boolean {
   const id = fields.id[index]!;
-  if (id === FIELD.other) return nominatesFields && isNominated(bytes, fields, index);
   if (id === FIELD.transferEncoding) return !takesChunks;
-  return answerRule[id] === DROP;
+  if (answerRule[id] === DROP) return true;
+  return nominatesFields && protectedFromNomination[id] === 0 && isNominated(bytes, fields, index);
 }
 
 /**
@@ -64,7 +64,9 @@ const forbiddenTrailers = new Set([
   'range', 'retry-after', 'set-cookie', 'te', 'trailer', 'vary', 'warning', 'www-authenticate',
 ]);
 
-export function mayTrail(bytes: Buffer, fields: FieldLines, index: number): boolean {
+/** `nominated`: lower-case names that Connection lists, or null. */
+export function mayTrail(bytes: Buffer, fields: FieldLines, index: number, nominated: ReadonlySet<string> | null): boolean {
   if (fields.id[index] !== FIELD.other) return false;
-  return !forbiddenTrailers.has(bytes.toString('latin1', fields.nameStart[index], fields.nameEnd[index]).toLowerCase().replaceAll('_', '-'));
+  const name = bytes.toString('latin1', fields.nameStart[index], fields.nameEnd[index]).toLowerCase();
+  return nominated?.has(name) !== true && !forbiddenTrailers.has(name.replaceAll('_', '-'));
 }

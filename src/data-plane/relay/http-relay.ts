@@ -7,20 +7,23 @@
 import type { ErrorCode } from '../../base/errors.ts';
 import type { ConnectionOwner } from '../connect/connection-owner.ts';
 import type { Http1Connection } from '../connect/http1-connection.ts';
+import { giveBack } from '../connect/read-buffer.ts';
 import type { AnswerSink, BodyKind, Exchange } from '../exchange.ts';
+import { nominatedNames } from '../parse/body-framing.ts';
 import type { ResponseHead } from '../parse/response-head.ts';
 import { METHOD } from '../parse/request-head.ts';
 import type { BuiltHead } from './request-head-builder.ts';
 import { filterTrailers } from './trailers.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+const NOTHING_SENT: BuiltHead = { out: NO_BYTES, outLength: 0 };
 
 /** What the pipeline does with the end of an attempt. */
 export interface RelayOutcome {
   /** The head of a final answer came. */
   onAnswer(exchange: Exchange): void;
-  /** The answer is complete and handed to the client; the connection was let go. */
-  onComplete(exchange: Exchange): void;
+  /** The answer is complete and handed to the client; the connection was let go. `atOnce`: it came whole with its head, just now. */
+  onComplete(exchange: Exchange, atOnce: boolean): void;
   /** The attempt failed; its connection is gone. */
   onFailure(exchange: Exchange, code: ErrorCode, detail: string): void;
 }
@@ -33,9 +36,13 @@ export class HttpRelay implements ConnectionOwner {
   /** Request body that came before the connection did; kept until it is written. */
   #queue: Buffer[] | null = null;
   /** The request as it was last sent: what another attempt sends. */
-  #sent: BuiltHead = { out: Buffer.alloc(0), outLength: 0 };
+  #sent: BuiltHead = NOTHING_SENT;
   #isTunnel = false;
   #tunnelEnded = 0;
+  /** Names that the answer's Connection lists; null: none, or no trailers to hold to them. */
+  #nominated: ReadonlySet<string> | null = null;
+  /** The end of an answer, still being written to the client though its connection is at work elsewhere. */
+  #lent: Buffer | null = null;
 
   constructor(exchange: Exchange, outcome: RelayOutcome) {
     this.#exchange = exchange;
@@ -122,6 +129,13 @@ export class HttpRelay implements ConnectionOwner {
     this.#connection?.resume();
   }
 
+  /** The client took the whole answer. */
+  onAnswerFlushed(): void {
+    if (this.#lent === null) return;
+    giveBack(this.#lent);
+    this.#lent = null;
+  }
+
   onConnected(): void {
     this.#afterConnect(this.#connection!);
   }
@@ -143,7 +157,7 @@ export class HttpRelay implements ConnectionOwner {
   }
 
   onInterim(head: ResponseHead, start: number, end: number): void {
-    this.#client.sendInterim(head, start, end);
+    if (!this.#client.sendInterim(head, start, end)) this.#connection?.pause();
   }
 
   onHead(head: ResponseHead, headStart: number, headEnd: number, bodyStart: number, bodyEnd: number, kind: BodyKind, isLast: boolean): void {
@@ -151,11 +165,12 @@ export class HttpRelay implements ConnectionOwner {
     x.status = head.status;
     this.#outcome.onAnswer(x);
     x.hasAnswered = true;
+    this.#nominated = kind === 'chunked' && head.nominatesFields ? nominatedNames(head.bytes, head.fields) : null;
     x.answerBytes += bodyEnd - bodyStart;
     const isUpgrade = head.status === 101;
     const isFlushed = this.#client.sendHead(head, headStart, headEnd, bodyStart, bodyEnd, kind, isLast);
     if (isUpgrade) this.#beginTunnel();
-    else this.#afterSend(isFlushed, isLast);
+    else this.#afterSend(isFlushed, isLast, isLast);
   }
 
   onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
@@ -164,12 +179,12 @@ export class HttpRelay implements ConnectionOwner {
   }
 
   onTrailer(section: Buffer): void {
-    const trailer = filterTrailers(section);
+    const trailer = filterTrailers(section, this.#nominated);
     if (trailer === null) this.onFailure('response-incomplete', 'malformed trailers');
     else this.#afterSend(this.#client.sendTrailer(trailer), true);
   }
 
-  #afterSend(isFlushed: boolean, isLast: boolean): void {
+  #afterSend(isFlushed: boolean, isLast: boolean, atOnce = false): void {
     const connection = this.#connection;
     // The client's socket may have failed in the write itself.
     if (connection === null) return;
@@ -177,11 +192,11 @@ export class HttpRelay implements ConnectionOwner {
       if (!isFlushed) connection.pause();
       return;
     }
-    if (!isFlushed) connection.keepBytes();
+    if (!isFlushed) this.#lent = connection.keepBytes();
     if (!this.#exchange.isBodyComplete) connection.mustClose = true;
     this.#detach();
     connection.backend.release(connection);
-    this.#outcome.onComplete(this.#exchange);
+    this.#outcome.onComplete(this.#exchange, atOnce);
   }
 
   #beginTunnel(): void {
@@ -203,7 +218,7 @@ export class HttpRelay implements ConnectionOwner {
   #closeTunnelHalf(): void {
     if (++this.#tunnelEnded < 2) return;
     this.cancel();
-    this.#outcome.onComplete(this.#exchange);
+    this.#outcome.onComplete(this.#exchange, false);
   }
 
   onFailure(code: ErrorCode, detail: string): void {

@@ -4,22 +4,25 @@
  * lines that pass unchanged are one copy each; what names the client, the
  * scheme and the request is ours (CONFIG: "Passed on").
  */
-import { latin1 } from '../parse/bytes.ts';
+import { CR, latin1, LF, TAB } from '../parse/bytes.ts';
 import { FIELD } from '../parse/field-names.ts';
-import { type RequestHead, TARGET_FORM } from '../parse/request-head.ts';
+import { METHOD, type RequestHead, TARGET_FORM } from '../parse/request-head.ts';
 import type { Exchange } from '../exchange.ts';
 import type { LiveEdits } from '../live/live-route.ts';
 import { endsHere } from './hop-headers.ts';
-import { REQUEST_ID_LENGTH, writeRequestId } from './request-id.ts';
+import { REQUEST_ID_LENGTH, writeRequestIdLine } from './request-id.ts';
 
 const VERSION_LINE = Buffer.from(' HTTP/1.1\r\n', 'latin1');
-const CRLF = Buffer.from('\r\n', 'latin1');
 const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
-const VIA = Buffer.from('Via: 1.1 weir\r\n', 'latin1');
+const VIA = [Buffer.from('Via: 1.0 weir\r\n', 'latin1'), Buffer.from('Via: 1.1 weir\r\n', 'latin1')] as const;
 const FORWARDED_HOST = Buffer.from('X-Forwarded-Host: ', 'latin1');
-const REQUEST_ID = Buffer.from('X-Request-ID: ', 'latin1');
+const REQUEST_ID_NAME_LENGTH = 'X-Request-ID: '.length;
 const HOST = Buffer.from('Host: ', 'latin1');
 const CONNECTION_UPGRADE = Buffer.from('Connection: upgrade\r\n', 'latin1');
+
+/** Of the version's last digit, behind the target. */
+const MINOR_VERSION_AT = ' HTTP/1.'.length;
+const DIGIT_ONE = 49;
 
 /** Room for the lines we add whose length does not depend on the request. */
 const ADDED_BYTES_MAX = 1024;
@@ -33,6 +36,8 @@ export interface BuiltHead {
 /** Where the next bytes go; module-wide, because a build is never interrupted. */
 let out: Buffer = Buffer.alloc(0);
 let at = 0;
+/** Where the id of our own stands in the head last built; -1: it has none of ours. */
+let ownIdAt = -1;
 
 /** `newTarget`: the rewritten target, or null. `bodyRoom`: bytes that should fit behind the head. */
 export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarget: string | null, target: BuiltHead, bodyRoom: number): void {
@@ -40,21 +45,28 @@ export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarge
   const rewriteHost = exchange.route!.rewriteHost;
   const { fields, bytes } = head;
   const headBytes = exchange.requestEnd - exchange.requestStart;
-  const most = headBytes * 2 + ADDED_BYTES_MAX + exchange.peerAddress.length + (newTarget?.length ?? 0) + (edits?.bytesMax ?? 0) + bodyRoom;
+  // Nearly the whole head can be the authority of an absolute target: it goes to Host, X-Forwarded-Host and Forwarded.
+  const most = headBytes * 3 + ADDED_BYTES_MAX + exchange.peerAddress.length + (newTarget?.length ?? 0) + (edits?.bytesMax ?? 0) + bodyRoom;
   if (target.out.length < most) target.out = Buffer.allocUnsafeSlow(most);
   out = target.out;
   at = 0;
-  putRequestLine(head, newTarget);
+  ownIdAt = -1;
   const ownHost = rewriteHost ?? (head.form === TARGET_FORM.absolute ? latin1(bytes, head.authorityStart, head.authorityEnd) : null);
-  if (ownHost !== null) putLine(HOST, ownHost);
   // HTTP/1.0 may come without; the backend is spoken to in HTTP/1.1, where it must be there (RFC 9112 §3.2).
-  else if (head.minorVersion === 0 && fields.indexOf(FIELD.host) === -1) putLine(HOST, '');
-  putPassedFields(exchange, head, edits, ownHost !== null);
+  const lacksHost = head.minorVersion === 0 && fields.indexOf(FIELD.host) === -1;
+  if (newTarget === null && ownHost === null && !lacksHost) putPassedLines(exchange, head, edits);
+  else {
+    putRequestLine(head, newTarget);
+    if (ownHost !== null || lacksHost) putLine(HOST, ownHost ?? '');
+    putPassedFields(exchange, head, edits, ownHost !== null, fields.count === 0 ? 0 : fields.nameStart[0]!);
+  }
   putOwnFields(exchange, head, edits);
   if (head.chunked) put(CHUNKED);
+  else if (head.contentLength >= 0 && isOddLength(head, fields.indexOf(FIELD.contentLength))) putText(`Content-Length: ${head.contentLength}\r\n`);
+  if (head.maxForwards > 0 && head.method === METHOD.options) putText(`Max-Forwards: ${head.maxForwards - 1}\r\n`);
   if (exchange.wantsUpgrade) putUpgrade(head);
   if (edits !== null) for (const line of edits.lines) put(line);
-  put(CRLF);
+  putLineEnd();
   target.outLength = at;
 }
 
@@ -68,6 +80,12 @@ function putRange(bytes: Buffer, start: number, end: number): void {
   at += end - start;
 }
 
+/** Two stores: a copy of two bytes costs 60 ns. */
+function putLineEnd(): void {
+  out[at++] = CR;
+  out[at++] = LF;
+}
+
 function putText(text: string): void {
   at += out.write(text, at, 'latin1');
 }
@@ -75,7 +93,7 @@ function putText(text: string): void {
 function putLine(name: Buffer, value: string): void {
   put(name);
   putText(value);
-  put(CRLF);
+  putLineEnd();
 }
 
 function putRequestLine(head: RequestHead, newTarget: string | null): void {
@@ -95,18 +113,24 @@ function putRequestLine(head: RequestHead, newTarget: string | null): void {
   put(VERSION_LINE);
 }
 
-/** Copies the lines that pass, a run at a time. */
-function putPassedFields(exchange: Exchange, head: RequestHead, edits: LiveEdits | null, hasOwnHost: boolean): void {
+/** The usual case: the request line is the first of the lines that pass, but for the version, which is ours (RFC 9110 §2.5). */
+function putPassedLines(exchange: Exchange, head: RequestHead, edits: LiveEdits | null): void {
+  putPassedFields(exchange, head, edits, false, head.methodStart);
+  out[head.targetEnd - head.methodStart + MINOR_VERSION_AT] = DIGIT_ONE;
+}
+
+/** Copies the lines that pass, a run at a time; the first run begins at `from`. */
+function putPassedFields(exchange: Exchange, head: RequestHead, edits: LiveEdits | null, hasOwnHost: boolean, from: number): void {
   const { bytes, fields } = head;
   const count = fields.count;
   const isTrusted = exchange.isTrusted;
   const nominates = head.nominatesFields;
-  let runStart = count === 0 ? 0 : fields.nameStart[0]!;
+  let runStart = from;
   for (let i = 0; i < count; i++) {
     const id = fields.id[i]!;
     const isPassed =
       (id === FIELD.other && !nominates) ||
-      (!endsHere(bytes, fields, i, isTrusted, nominates) && !(id === FIELD.host && hasOwnHost));
+      (!endsHere(bytes, fields, i, isTrusted, nominates) && !(id === FIELD.host && hasOwnHost) && !isReplaced(head, id, i));
     if (isPassed && (edits === null || !edits.removes(bytes, fields, i))) continue;
     const lineStart = fields.nameStart[i]!;
     if (lineStart > runStart) putRange(bytes, runStart, lineStart);
@@ -116,23 +140,35 @@ function putPassedFields(exchange: Exchange, head: RequestHead, edits: LiveEdits
   if (count > 0 && end > runStart) putRange(bytes, runStart, end);
 }
 
+/** Written anew (RFC 9110 §7.6.2), or without meaning in HTTP/1.0, where it must be ignored (§10.1.1). */
+function isReplaced(head: RequestHead, id: number, index: number): boolean {
+  if (id === FIELD.contentLength) return isOddLength(head, index);
+  return (id === FIELD.maxForwards && head.method === METHOD.options) || (id === FIELD.expect && head.minorVersion === 0);
+}
+
+/** A length with tabs, more white space or leading zeros is written plainly: nginx takes a tab for a part of it, and zeros have been read as octal. */
+function isOddLength({ bytes, fields }: RequestHead, index: number): boolean {
+  const start = fields.valueStart[index]!;
+  const end = fields.valueEnd[index]!;
+  return bytes[end] !== CR || start - fields.nameEnd[index]! > 2 || bytes[start - 1] === TAB || (bytes[start] === 48 && end - start > 1);
+}
+
 function putOwnFields(exchange: Exchange, head: RequestHead, edits: LiveEdits | null): void {
   const { listener } = exchange;
   // Edits that remove or set one of ours are rare: then each is asked for.
   if (exchange.isTrusted || (edits?.touchesOwn ?? false)) putOwnFieldsSlowly(exchange, head, edits);
   else {
-    put(exchange.forwardedLines);
+    const lines = exchange.forwardedLines;
     if (head.authorityEnd > head.authorityStart) {
-      put(FORWARDED_HOST);
+      put(lines);
       putRange(head.bytes, head.authorityStart, head.authorityEnd);
-      put(CRLF);
-    }
-    put(REQUEST_ID);
-    at = writeRequestId(out, at);
-    put(CRLF);
+      putLineEnd();
+    } else putRange(lines, 0, lines.length - FORWARDED_HOST.length);
+    putRequestId();
   }
   if (listener.spec.forwarded) putText(`${forwardedLine(exchange, head)}\r\n`);
-  if (listener.spec.via) put(VIA);
+  // The version is that of the message as it came (RFC 9110 §7.6.3).
+  if (listener.spec.via) put(VIA[head.minorVersion === 0 ? 0 : 1]);
 }
 
 /** For trusted peers X-Forwarded-For is extended and the rest kept if it came (CONFIG: "Passed on"). */
@@ -153,9 +189,7 @@ function putOwnFieldsSlowly(exchange: Exchange, head: RequestHead, edits: LiveEd
     putLine(FORWARDED_HOST, latin1(bytes, head.authorityStart, head.authorityEnd));
   }
   if (wants('x-request-id') && !came(FIELD.xRequestId)) {
-    put(REQUEST_ID);
-    at = writeRequestId(out, at);
-    put(CRLF);
+    putRequestId();
   }
 }
 
@@ -166,16 +200,30 @@ function forwardedLine(exchange: Exchange, head: RequestHead): string {
   return `Forwarded: for=${address};proto=http${authority === '' ? '' : `;host="${authority}"`}`;
 }
 
+function putRequestId(): void {
+  ownIdAt = at + REQUEST_ID_NAME_LENGTH;
+  at = writeRequestIdLine(out, at);
+}
+
 function putUpgrade(head: RequestHead): void {
   const index = head.fields.indexOf(FIELD.upgrade);
   put(CONNECTION_UPGRADE);
   putText(`Upgrade: ${latin1(head.bytes, head.fields.valueStart[index]!, head.fields.valueEnd[index]!)}\r\n`);
 }
 
-/** The id that a built head carries, for the access log; '' if an edit took it out. */
-export function requestIdOf(built: BuiltHead): string {
-  const name = built.out.indexOf('X-Request-ID: ', 0, 'latin1');
-  if (name === -1 || name >= built.outLength) return '';
-  const start = name + REQUEST_ID.length;
-  return latin1(built.out, start, Math.min(built.out.indexOf('\r', start), start + REQUEST_ID_LENGTH * 4));
+/** The id that the head last built (from `head`) carries, for the access log; '' if an edit took it out. */
+export function requestIdOf(built: BuiltHead, exchange: Exchange, head: RequestHead): string {
+  if (ownIdAt !== -1) return latin1(built.out, ownIdAt, ownIdAt + REQUEST_ID_LENGTH);
+  const edits = exchange.route!.requestEdits;
+  if (edits !== null && edits.names.has('x-request-id')) return requestIdOfEdit(edits);
+  const kept = head.fields.indexOf(FIELD.xRequestId);
+  return kept === -1 ? '' : latin1(head.bytes, head.fields.valueStart[kept]!, head.fields.valueEnd[kept]!);
+}
+
+function requestIdOfEdit(edits: LiveEdits): string {
+  for (const line of edits.lines) {
+    const match = /^x-request-id: *(.*)\r\n$/i.exec(line.toString('latin1'));
+    if (match !== null) return match[1]!;
+  }
+  return '';
 }

@@ -5,21 +5,25 @@
 import { randomBytes } from 'node:crypto';
 
 const PREFIX_DIGITS = 20;
-const prefix = Buffer.from(randomBytes(PREFIX_DIGITS / 2).toString('hex'), 'latin1');
+/** The field's line up to the digits that count; one copy. */
+const lead = Buffer.from(`X-Request-ID: ${randomBytes(PREFIX_DIGITS / 2).toString('hex')}`, 'latin1');
 const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
 let high = 0;
 let low = 0;
 
 export const REQUEST_ID_LENGTH = 32;
 
-/** Writes the next id at `at`; returns the position after it. */
-export function writeRequestId(out: Buffer, at: number): number {
+/** Writes a field line with the next id at `at`; returns the position after it. */
+export function writeRequestIdLine(out: Buffer, at: number): number {
   low = (low + 1) & 0xffffff;
   if (low === 0) high = (high + 1) & 0xffffff;
-  prefix.copy(out, at);
-  writeHex24(out, at + PREFIX_DIGITS, high);
-  writeHex24(out, at + PREFIX_DIGITS + 6, low);
-  return at + REQUEST_ID_LENGTH;
+  lead.copy(out, at);
+  const digits = at + lead.length;
+  writeHex24(out, digits, high);
+  writeHex24(out, digits + 6, low);
+  out[digits + 12] = 13;
+  out[digits + 13] = 10;
+  return digits + 14;
 }
 
 function writeHex24(out: Buffer, at: number, value: number): void {

@@ -25,6 +25,8 @@ function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boole
   const { bytes, fields } = head;
   if (how.edits !== null && how.edits.removes(bytes, fields, index)) return true;
   const id = fields.id[index]!;
+  // No message of these statuses has a body: what says so is taken out (RFC 9110 §8.6, RFC 9112 §6.1).
+  if ((id === FIELD.contentLength || id === FIELD.transferEncoding) && (head.status < 200 || head.status === 204)) return true;
   if (how.isUpgrade && (id === FIELD.connection || id === FIELD.upgrade)) return false;
   return endsAtProxy(bytes, fields, index, how.takesChunks, head.nominatesFields);
 }
@@ -32,13 +34,14 @@ function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boole
 /**
  * Rewrites the head that ends at `headEnd` so that it ends at `to` (not before
  * `headEnd`: all moves go one way, so none destroys what is still to be moved),
- * and returns where it now starts; -1 if there is no room before it, with
- * nothing changed.
+ * and returns where it now starts; -1, with nothing changed, if there is no
+ * room before it, or if Connection names fields: the moves would destroy that
+ * list while it is still asked.
  */
 export function rewriteAnswerHead(head: ResponseHead, headStart: number, headEnd: number, to: number, how: AnswerRewrite): number {
   const { bytes, fields } = head;
   const addedLength = (how.added?.length ?? 0) + editLength(how.edits);
-  if (headStart < addedLength) return -1;
+  if (headStart < addedLength || head.nominatesFields) return -1;
   // HTTP/1.0 origins: the version on a connection is the sender's own (RFC 9110 §2.5).
   bytes[headStart + 7] = 49;
   let end = to;

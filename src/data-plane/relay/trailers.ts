@@ -6,13 +6,14 @@ const lines = new FieldLines();
 
 /**
  * `section` is field lines with their empty line. Returns the same with only
- * what may pass, or null if it is malformed.
+ * what may pass, or null if it is malformed. `nominated`: names that the
+ * message's Connection lists, or null.
  */
-export function filterTrailers(section: Buffer): Buffer | null {
+export function filterTrailers(section: Buffer, nominated: ReadonlySet<string> | null = null): Buffer | null {
   if (scanFieldLines(section, 0, section.length, 0, lines) < 1) return null;
   const kept: Buffer[] = [];
   for (let i = 0; i < lines.count; i++) {
-    if (!mayTrail(section, lines, i)) continue;
+    if (!mayTrail(section, lines, i, nominated)) continue;
     const end = i + 1 < lines.count ? lines.nameStart[i + 1]! : section.length - 2;
     kept.push(section.subarray(lines.nameStart[i], end));
   }

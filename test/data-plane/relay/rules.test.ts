@@ -5,7 +5,7 @@ import { METHOD } from '../../../src/data-plane/parse/request-head.ts';
 import { mayBeSentAgain } from '../../../src/data-plane/relay/retry-rules.ts';
 import { acceptsJson, errorReply } from '../../../src/data-plane/relay/own-replies.ts';
 import { filterTrailers } from '../../../src/data-plane/relay/trailers.ts';
-import { REQUEST_ID_LENGTH, writeRequestId } from '../../../src/data-plane/relay/request-id.ts';
+import { REQUEST_ID_LENGTH, writeRequestIdLine } from '../../../src/data-plane/relay/request-id.ts';
 
 function exchange(patch: Partial<Exchange>): Exchange {
   return Object.assign(new Exchange({} as AnswerSink), { attempts: 1 }, patch);
@@ -67,12 +67,13 @@ describe('trailers', () => {
 });
 
 it('request ids are of one length and never the same', () => {
-  const out = Buffer.alloc(REQUEST_ID_LENGTH);
+  const name = 'X-Request-ID: ';
+  const out = Buffer.alloc(name.length + REQUEST_ID_LENGTH + 2);
   const seen = new Set<string>();
   for (let i = 0; i < 10_000; i++) {
-    expect(writeRequestId(out, 0)).toBe(REQUEST_ID_LENGTH);
+    expect(writeRequestIdLine(out, 0)).toBe(out.length);
     seen.add(out.toString('latin1'));
   }
   expect(seen.size).toBe(10_000);
-  for (const id of seen) expect(id).toMatch(/^[0-9a-f]{32}$/);
+  for (const line of seen) expect(line).toMatch(/^X-Request-ID: [0-9a-f]{32}\r\n$/);
 });
