@@ -1,0 +1,10 @@
+/** The targets of the coverage-guided search. */
+import { answerRewriteTarget } from './answer-rewrite.ts';
+import { chunkedBodyTarget } from './chunked-body.ts';
+import { passedOnTarget } from './passed-on.ts';
+import { requestHeadTarget } from './request-head.ts';
+import { responseHeadTarget } from './response-head.ts';
+import type { FuzzTarget } from './target.ts';
+import { trailersTarget } from './trailers.ts';
+
+export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, passedOnTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
