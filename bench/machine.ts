@@ -28,7 +28,7 @@ export function describeMachine(pinned: boolean): Machine {
 }
 
 /** First line a program says about its version. */
-export function versionOf(program: string, flag: string): string {
-  const said = spawnSync(program, [flag], { encoding: 'utf8' });
+export function versionOf(program: string, ...args: readonly string[]): string {
+  const said = spawnSync(program, args, { encoding: 'utf8' });
   return `${said.stdout}${said.stderr}`.trim().split('\n', 1)[0] ?? '';
 }

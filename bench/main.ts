@@ -1,14 +1,18 @@
-/** `npm run bench [-- load|algorithms|scale|micro …]`: see bench/README.md. Without a word it runs load. */
+/** `npm run bench [-- load|engine|algorithms|scale|soak|micro …]`: see bench/README.md. Without a word it runs load. */
 import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
+import { runEngineBench } from './engine/engine-bench.ts';
 import { runLoadBench } from './load/load-bench.ts';
 import { runMicroBenches } from './micro-bench.ts';
 import { runScaleBench } from './scale/scale-bench.ts';
+import { runSoakBench } from './soak/soak-bench.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   load: runLoadBench,
+  engine: runEngineBench,
   algorithms: runAlgorithmsBench,
   micro: runMicroBenches,
   scale: runScaleBench,
+  soak: runSoakBench,
 };
 
 const [name = 'load', ...args] = process.argv.slice(2);

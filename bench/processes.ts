@@ -4,11 +4,16 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { cpus } from 'node:os';
 
 const STDERR_CHARS_MAX = 4000;
 const KILL_AFTER_MS = 8000;
+const PORTS_FROM = 10_240;
+const PORTS_TO = 32_768;
+/** A machine with other work may take this long to start a process. */
+const LISTENS_WITHIN_MS = 60_000;
 
 /** Proxies run on core 0, load and backends on core 1: neither can take time from the other. */
 export const PROXY_CORE = 0;
@@ -18,7 +23,7 @@ export const pinning = cpus().length >= 2 && spawnSync('taskset', ['-c', '0', 't
 /** Ended with the bench, however that ends. */
 const alive = new Set<ChildProcess>();
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
+  for (const child of alive) killGroup(child);
 });
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.once(signal, () => process.exit(code));
 
@@ -30,9 +35,27 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-export function start(core: number, command: string, args: readonly string[], options: { ipc?: boolean; env?: NodeJS.ProcessEnv } = {}): Started {
+/** With what it has started: nginx's workers would outlive it. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
+
+export interface StartOptions {
+  readonly ipc?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+  /** File that its stdout is appended to; absent: nowhere. */
+  readonly stdoutFile?: string;
+}
+
+export function start(core: number, command: string, args: readonly string[], options: StartOptions = {}): Started {
   const [file, ...rest] = pinning ? ['taskset', '-c', String(core), command, ...args] : [command, ...args];
-  const child = spawn(file, rest, { stdio: ['ignore', 'ignore', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])], env: { ...process.env, ...options.env } });
+  const stdout = options.stdoutFile === undefined ? null : openSync(options.stdoutFile, 'a');
+  const child = spawn(file, rest, { stdio: ['ignore', stdout ?? 'ignore', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])], env: { ...process.env, ...options.env }, detached: true });
+  if (stdout !== null) closeSync(stdout);
   alive.add(child);
   child.once('exit', () => alive.delete(child));
   let stderr = '';
@@ -50,24 +73,29 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const ended = once(child, 'exit');
   child.kill('SIGINT');
-  const late = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+  const late = setTimeout(() => killGroup(child), KILL_AFTER_MS);
   await ended;
   clearTimeout(late);
 }
 
-/** A port nobody listens on now. */
+/** A port nobody listens on now, from below the range from which the system gives connections theirs: none of those can take it first. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port given');
-  return address.port;
+  for (;;) {
+    const port = PORTS_FROM + Math.floor(Math.random() * (PORTS_TO - PORTS_FROM));
+    const probe = createServer();
+    const listens = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen({ port, host: '127.0.0.1' }, () => resolve(true));
+    });
+    if (!listens) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
 
 /** Waits until something accepts on `port`; fails with what the process said if it ends first. */
-export async function untilListening(name: string, started: Started, port: number, withinMs = 15_000): Promise<void> {
+export async function untilListening(name: string, started: Started, port: number, withinMs = LISTENS_WITHIN_MS): Promise<void> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await accepts(port))) {
     if (started.child.exitCode !== null || started.child.signalCode !== null) throw new Error(`${name} ended at its start:\n${started.stderr()}`);

@@ -1,7 +1,7 @@
 /** The same scenarios driven by autocannon: the figure others can compare with theirs. */
 import autocannon from 'autocannon';
-import type { LoadResult } from './raw-load.ts';
 import type { Scenario } from './scenarios.ts';
+import type { LoadResult } from './tally.ts';
 
 export async function runAutocannon(scenario: Scenario, port: number, durationMs: number): Promise<LoadResult> {
   const result = await autocannon({

@@ -5,6 +5,7 @@
  */
 import { request, type IncomingMessage } from 'node:http';
 import type { Scenario } from './scenarios.ts';
+import { runWebSocketLoad } from './websocket-load.ts';
 
 interface Answer {
   readonly status: number;
@@ -64,4 +65,10 @@ function exchange(port: number, { method, path, headers, uploadBytes }: Pick<Sce
     outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 10 s')));
     outgoing.end(Buffer.alloc(uploadBytes, 'u'));
   });
+}
+
+/** The same for upgraded connections: one message there and back. */
+export async function checkEcho(name: string, port: number, scenario: Scenario): Promise<void> {
+  const { requests, errors } = await runWebSocketLoad({ ...scenario, connections: 1 }, port, 1);
+  if (requests === 0 || errors > 0) throw new Error(`${name} does not give back a WebSocket's messages`);
 }

@@ -3,25 +3,19 @@
  * how it measures and why.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describeMachine } from '../machine.ts';
-import { LOAD_CORE, pinning, start, type Started } from '../processes.ts';
+import { pinning, type Started } from '../processes.ts';
 import { saveResult } from '../results.ts';
 import { checkTarget } from './check-answers.ts';
-import type { LoadOrder, LoadReport } from './load-process.ts';
+import { measured, order, startLoad, startOrigin } from './measure.ts';
 import { parseLoadFlags, type LoadFlags } from './options.ts';
-import { cpuReadable, cpuUs } from './process-cpu.ts';
-import type { LoadResult } from './raw-load.ts';
 import { report, type Turn } from './report.ts';
 import { findScenario, type Scenario } from './scenarios.ts';
 import { targetKinds, type Target } from './targets.ts';
 
 const WARM_UP_MS = 1000;
-/** Time for a proxy to note that the load's connections are gone, so that its doing so is counted too. */
-const SETTLE_MS = 50;
 
 export async function runLoadBench(args: readonly string[]): Promise<void> {
   const flags = parseLoadFlags(args);
@@ -35,8 +29,7 @@ export async function runLoadBench(args: readonly string[]): Promise<void> {
     const targets = await startTargets(flags, origin, dir, running);
     for (const target of targets) await checkTarget(target.name, target.port, origin, scenarios);
     console.log(`answers checked: ${targets.map((t) => t.name).join(', ')}`);
-    const load = start(LOAD_CORE, process.execPath, [entry('./load-process.ts')], { ipc: true });
-    running.push(load);
+    const load = startLoad(running);
     const machine = describeMachine(pinning);
     const turns: Turn[] = [];
     for (const scenario of scenarios) turns.push(...(await measureScenario(scenario, targets, load, flags)));
@@ -47,17 +40,6 @@ export async function runLoadBench(args: readonly string[]): Promise<void> {
     await Promise.all(running.map((started) => started.stop()));
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-function entry(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url));
-}
-
-async function startOrigin(running: Started[]): Promise<number> {
-  const origin = start(LOAD_CORE, process.execPath, [entry('./origin.ts')], { ipc: true });
-  running.push(origin);
-  const [message] = (await once(origin.child, 'message')) as [{ port: number }];
-  return message.port;
 }
 
 /** The first proxy runs twice: what two runs of the same thing differ by is the noise of this machine, today. */
@@ -83,35 +65,15 @@ async function startTargets(flags: LoadFlags, originPort: number, dir: string, r
 
 async function measureScenario(scenario: Scenario, targets: readonly Target[], load: Started, flags: LoadFlags): Promise<Turn[]> {
   const turns: Turn[] = [];
-  for (const target of targets) await order(load, { tool: 'raw', scenario: scenario.name, port: target.port, durationMs: WARM_UP_MS });
+  for (const target of targets) await order(load, { tool: 'raw', scenario, port: target.port, durationMs: WARM_UP_MS });
   for (let repetition = 0; repetition < flags.rounds; repetition++) {
     for (const target of targets) {
-      const raw = await measured(load, target, { tool: 'raw', scenario: scenario.name, port: target.port, durationMs: flags.seconds * 1000 });
+      const raw = await measured(load, target, { tool: 'raw', scenario, port: target.port, durationMs: flags.seconds * 1000 });
       // autocannon counts a connection per request wrongly (`reconnectRate: 1` counts no answer at all), so it is left out there.
-      const cannon = flags.autocannon && !scenario.newConnectionEach ? await measured(load, target, { tool: 'autocannon', scenario: scenario.name, port: target.port, durationMs: Math.max(2, flags.seconds) * 1000 }) : null;
+      const cannon = flags.autocannon && !scenario.newConnectionEach ? await measured(load, target, { tool: 'autocannon', scenario, port: target.port, durationMs: Math.max(2, flags.seconds) * 1000 }) : null;
       turns.push({ scenario: scenario.name, target: target.name, repetition, raw, autocannon: cannon });
     }
     console.log(`${scenario.name}: round ${repetition + 1} of ${flags.rounds}`);
   }
   return turns;
-}
-
-async function measured(load: Started, target: Target, loadOrder: LoadOrder): Promise<Turn['raw']> {
-  const before = cpuReadable() ? cpuUs(target.started.pid) : Number.NaN;
-  const result = await order(load, loadOrder);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const usedUs = (cpuReadable() ? cpuUs(target.started.pid) : Number.NaN) - before;
-  return {
-    ...result,
-    requestsPerSecond: (result.requests / result.elapsedMs) * 1000,
-    cpuUsPerRequest: usedUs / result.requests,
-    proxyBusy: usedUs / 1000 / result.elapsedMs,
-  };
-}
-
-async function order(load: Started, loadOrder: LoadOrder): Promise<LoadResult> {
-  load.child.send(loadOrder);
-  const [report_] = (await once(load.child, 'message')) as [LoadReport];
-  if ('failure' in report_) throw new Error(`the load process failed: ${report_.failure}\n${load.stderr()}`);
-  return report_.result;
 }

@@ -1,14 +1,17 @@
 /**
  * The backend of the load bench, a process of its own: canned answers over raw
  * sockets, so that it takes as little of the machine as possible. Started with
- * an IPC channel; sends `{ port }` once it listens and ends with its parent.
+ * an IPC channel and `PORT ADDRESS`; sends `{ port }` once it listens and ends
+ * with its parent.
  *
  * `/small`, `/browser`, `/64k`, `/1m` answer with a body of that kind,
  * `/head` with the request's own head (what the proxy made of it), and
- * `/upload` with the number of body bytes that arrived.
+ * `/upload` with the number of body bytes that arrived. On `/echo` a WebSocket
+ * gets each of its messages back. Other paths are answered as `/small` is.
  */
 import { createServer, type Socket } from 'node:net';
-import { SMALL_BODY } from './scenarios.ts';
+import { SMALL_BODY, WEBSOCKET_PATH } from './scenarios.ts';
+import { acceptFor, FrameEcho } from './websocket-frames.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 
@@ -45,12 +48,14 @@ class OriginConnection {
   private bodyBytesDue = 0;
   private bodyBytes = 0;
   private closing = false;
+  private echo: FrameEcho | null = null;
 
   constructor(socket: Socket) {
     this.socket = socket;
   }
 
   take(chunk: Buffer): void {
+    if (this.echo !== null) return this.giveBack(this.echo, chunk);
     let bytes = this.pending === null ? chunk : Buffer.concat([this.pending, chunk]);
     this.pending = null;
     while (bytes.length > 0) {
@@ -68,12 +73,24 @@ class OriginConnection {
       }
       this.answerHead(bytes.toString('latin1', 0, end));
       bytes = bytes.subarray(end + HEAD_END.length);
+      if (this.echo !== null && bytes.length > 0) return this.giveBack(this.echo, bytes);
     }
+  }
+
+  private giveBack(echo: FrameEcho, chunk: Buffer): void {
+    const frames = echo.take(chunk);
+    if (frames !== null) this.socket.write(frames);
   }
 
   private answerHead(head: string): void {
     const pathAt = head.indexOf(' ') + 1;
     const path = head.slice(pathAt, head.indexOf(' ', pathAt));
+    const key = path === WEBSOCKET_PATH ? /\nsec-websocket-key: *(\S+)/i.exec(head) : null;
+    if (key !== null) {
+      this.echo = new FrameEcho();
+      this.socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key[1]!)}\r\n\r\n`);
+      return;
+    }
     this.closing = /\nconnection: *close/i.test(head);
     if (head.startsWith('POST')) {
       const length = /\ncontent-length: *(\d+)/i.exec(head);
@@ -96,7 +113,7 @@ const listening = createServer({ noDelay: true }, (socket) => {
   socket.on('data', (chunk: Buffer) => connection.take(chunk));
   socket.on('error', () => socket.destroy());
 });
-listening.listen({ port: Number(process.argv[2] ?? 0), host: '127.0.0.1', backlog: 4096 }, () => {
+listening.listen({ port: Number(process.argv[2] ?? 0), host: process.argv[3] ?? '127.0.0.1', backlog: 4096 }, () => {
   const address = listening.address();
   process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
 });

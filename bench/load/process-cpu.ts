@@ -6,10 +6,27 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 const NS_PER_US = 1000;
 const US_PER_TICK = 10_000;
+const BYTES_PER_KIB = 1024;
 
 /** Microseconds of CPU used so far by `pid` and all that descends from it; Linux only. */
 export function cpuUs(pid: number): number {
   return [pid, ...descendants(pid)].reduce((sum, each) => sum + ownCpuUs(each), 0);
+}
+
+/** Resident memory of `pid` and all that descends from it; pages shared by several count for each. */
+export function rssBytes(pid: number): number {
+  return [pid, ...descendants(pid)].reduce((sum, each) => sum + Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${each}/status`, 'latin1'))?.[1] ?? 0) * BYTES_PER_KIB, 0);
+}
+
+/** Microseconds that `core` has been busy, with whatever; NaN where the system does not say. */
+export function coreBusyUs(core: number): number {
+  try {
+    const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? '';
+    const [user, nice, system, , , irq, softirq, steal] = line.split(' ').map(Number);
+    return (user! + nice! + system! + irq! + softirq! + steal!) * US_PER_TICK;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 export function cpuReadable(): boolean {

@@ -5,16 +5,8 @@
  */
 import type { Machine } from '../machine.ts';
 import { figure, spread, table } from '../statistics.ts';
-import type { LoadResult } from './raw-load.ts';
+import type { Measured } from './measure.ts';
 import type { Scenario } from './scenarios.ts';
-
-export interface Measured extends LoadResult {
-  readonly requestsPerSecond: number;
-  /** NaN where the system gives no CPU times. */
-  readonly cpuUsPerRequest: number;
-  /** Share of one core the proxy used: well below 1, and the load or the backend was the limit. */
-  readonly proxyBusy: number;
-}
 
 /** One proxy's turn in one repetition. */
 export interface Turn {

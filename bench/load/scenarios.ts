@@ -16,6 +16,7 @@ export interface Scenario {
 }
 
 export const SMALL_BODY = 'hello from the origin\n';
+export const WEBSOCKET_PATH = '/echo';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 

@@ -10,14 +10,19 @@ export interface Target {
   readonly version: string;
   readonly port: number;
   readonly started: Started;
+  /** Where its access log is, if its settings ask for one. */
+  readonly accessLog: string;
 }
+
+/** Values for the places in a config's template that may differ; what is not named is as `defaults` of its plan says. */
+export type Settings = Readonly<Record<string, string>>;
 
 export interface TargetKind {
   readonly name: string;
   /** What is missing on this machine; null: nothing. */
   missing(): string | null;
   version(): string;
-  start(name: string, originPort: number, dir: string): Promise<Target>;
+  start(name: string, originPort: number, dir: string, settings?: Settings): Promise<Target>;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -26,41 +31,40 @@ const weirEntry = join(root, 'src/main.ts');
 
 interface LaunchPlan {
   readonly template: string | null;
+  readonly defaults: Settings;
   readonly program: () => string | null;
   readonly version: () => string;
-  args(file: string, ports: Ports, dir: string): readonly string[];
-}
-
-interface Ports {
-  readonly port: number;
-  readonly adminPort: number;
-  readonly originPort: number;
+  args(file: string, values: Settings): readonly string[];
 }
 
 const plans: Readonly<Record<string, LaunchPlan>> = {
   weir: {
     template: 'weir.yaml',
+    defaults: { workers: '1', routing: 'pool: origin', backends: 'backends: ["127.0.0.1:{{originPort}}"]', health: 'health: http', accessFormat: 'off', accessFile: '{{accessLog}}' },
     program: () => process.execPath,
-    version: () => versionOf(process.execPath, weirEntry),
-    args: (file, ports, dir) => [weirEntry, 'run', file, '--workers', '1', '--node', `bench-${ports.port}`, '--state-dir', join(dir, 'state')],
+    version: () => `Weir ${versionOf(process.execPath, weirEntry, '--version')}`,
+    args: (file, { workers = '', port = '', dir = '' }) => [weirEntry, 'run', file, '--workers', workers, '--node', `bench-${port}`, '--state-dir', join(dir, 'state')],
   },
   nginx: {
     template: 'nginx.conf',
+    defaults: { workers: '1', accessLogging: 'off', buffering: 'on', requestBuffering: 'on', connection: 'proxy_set_header Connection "";' },
     program: () => findProgram('nginx'),
     version: () => versionOf(findProgram('nginx') ?? 'nginx', '-v'),
-    args: (file, _ports, dir) => ['-p', dir, '-c', file],
+    args: (file, { dir = '' }) => ['-p', dir, '-c', file],
   },
   haproxy: {
     template: 'haproxy.cfg',
+    defaults: { threads: '1', connections: '4096', splice: 'no option splice-auto', logging: 'no log' },
     program: () => findProgram('haproxy'),
     version: () => versionOf(findProgram('haproxy') ?? 'haproxy', '-v'),
     args: (file) => ['-db', '-f', file],
   },
   'http-proxy': {
     template: null,
+    defaults: {},
     program: () => process.execPath,
     version: () => (JSON.parse(readFileSync(join(root, 'node_modules/http-proxy/package.json'), 'utf8')) as { version: string }).version,
-    args: (_file, ports) => ['--no-deprecation', join(peersDir, 'http-proxy.ts'), String(ports.port), String(ports.originPort)],
+    args: (_file, { port = '', originPort = '' }) => ['--no-deprecation', join(peersDir, 'http-proxy.ts'), port, originPort],
   },
 };
 
@@ -69,29 +73,46 @@ function kindOf(name: string, plan: LaunchPlan): TargetKind {
     name,
     missing: () => (plan.program() === null ? `${name} is not installed` : null),
     version: plan.version,
-    async start(as, originPort, parentDir) {
+    async start(as, originPort, parentDir, settings = {}) {
       const program = plan.program();
       if (program === null) throw new Error(`${name} is not installed`);
-      const ports = { port: await freePort(), adminPort: await freePort(), originPort };
-      const dir = join(parentDir, as.replaceAll(' ', '-'));
+      const port = await freePort();
+      const dir = join(parentDir, as.replaceAll(/\W+/g, '-'));
       mkdirSync(dir, { recursive: true });
-      const file = plan.template === null ? '' : writeConfig(plan.template, dir, ports);
-      const started = start(PROXY_CORE, program, plan.args(file, ports, dir));
-      await untilListening(as, started, ports.port);
-      return { name: as, version: plan.version(), port: ports.port, started };
+      const accessLog = join(dir, 'access.log');
+      const values = valuesOf(plan, settings, { dir, accessLog, port: String(port), adminPort: String(await freePort()), originPort: String(originPort) });
+      const file = plan.template === null ? '' : join(dir, plan.template);
+      if (file !== '') writeFileSync(file, configText(plan, values));
+      const started = start(PROXY_CORE, program, plan.args(file, values), name === 'haproxy' ? { stdoutFile: accessLog } : {});
+      await untilListening(as, started, port);
+      return { name: as, version: plan.version(), port, started, accessLog };
     },
   };
 }
 
-function writeConfig(template: string, dir: string, ports: Ports): string {
-  const values: Readonly<Record<string, string>> = { dir, ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])) };
-  const text = readFileSync(join(peersDir, `${template}.template`), 'utf8');
-  const file = join(dir, template);
-  writeFileSync(
-    file,
-    text.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? ''),
-  );
-  return file;
+function valuesOf(plan: LaunchPlan, settings: Settings, places: Settings): Settings {
+  const unknown = Object.keys(settings).filter((name) => plan.defaults[name] === undefined);
+  if (unknown.length > 0) throw new Error(`no place for ${unknown.join(', ')} in ${plan.template ?? 'a proxy without config'}`);
+  return { ...plan.defaults, ...settings, ...places };
+}
+
+function configText(plan: LaunchPlan, values: Settings): string {
+  return filled(readFileSync(join(peersDir, `${plan.template}.template`), 'utf8'), values);
+}
+
+/** The config that a proxy of this name is started with. */
+export function configOf(name: string, settings: Settings, places: Settings): string {
+  const plan = plans[name]!;
+  return configText(plan, valuesOf(plan, settings, places));
+}
+
+/** `text` with each `{{name}}` replaced by its value, in which places are filled in turn. */
+export function filled(text: string, values: Settings): string {
+  return text.replaceAll(/\{\{(\w+)\}\}/g, (place, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`no value for ${place}`);
+    return filled(value, values);
+  });
 }
 
 export const targetKinds: readonly TargetKind[] = Object.entries(plans).map(([name, plan]) => kindOf(name, plan));
