@@ -220,6 +220,7 @@ export class HealthMonitor {
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
     this.#underWay++;
+    this.#stalls.begin();
     for (const { row, ejectionPasses } of check.rows) ejectionPasses.probeBegins(row);
     let timer: Timer = clock.after(spec.timeoutMs, () => {
       // After a busy turn this timer runs before the sockets are read: an answer that is here already must win.
@@ -243,7 +244,8 @@ export class HealthMonitor {
         queueMicrotask(() => {
           throw error;
         });
-      });
+      })
+      .finally(() => this.#stalls.end());
   }
 
   #startWaiting(): void {

@@ -7,6 +7,7 @@ let watch: StallWatch;
 beforeEach(() => {
   clock = new VirtualClock();
   watch = new StallWatch(clock);
+  watch.begin();
 });
 afterEach(() => watch.stop());
 
@@ -38,4 +39,16 @@ it('adds up several', async () => {
   }
   await clock.advance(100);
   expect(Math.abs(watch.stalledMsSince(0) - 300)).toBeLessThanOrEqual(60);
+});
+
+it('has no timer while nothing is measured', async () => {
+  watch.begin();
+  watch.end();
+  expect(clock.pending).toBe(1);
+  watch.end();
+  expect(clock.pending).toBe(0);
+  clock.stall(300);
+  watch.begin();
+  await clock.advance(100);
+  expect(watch.stalledMsSince(0)).toBe(0);
 });
