@@ -5,13 +5,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { cpus } from 'node:os';
 
 const STDERR_CHARS_MAX = 4000;
 const KILL_AFTER_MS = 8000;
-const PORTS_FROM = 10_240;
-const PORTS_TO = 32_768;
 /** A machine with other work may take this long to start a process. */
 const LISTENS_WITHIN_MS = 60_000;
 
@@ -76,22 +74,6 @@ async function end(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => killGroup(child), KILL_AFTER_MS);
   await ended;
   clearTimeout(late);
-}
-
-/** A port nobody listens on now, from below the range from which the system gives connections theirs: none of those can take it first. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS_FROM + Math.floor(Math.random() * (PORTS_TO - PORTS_FROM));
-    const probe = createServer();
-    const listens = await new Promise<boolean>((resolve) => {
-      probe.once('error', () => resolve(false));
-      probe.listen({ port, host: '127.0.0.1' }, () => resolve(true));
-    });
-    if (!listens) continue;
-    probe.close();
-    await once(probe, 'close');
-    return port;
-  }
 }
 
 /** Waits until something accepts on `port`; fails with what the process said if it ends first. */

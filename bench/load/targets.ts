@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { versionOf } from '../machine.ts';
-import { findProgram, freePort, PROXY_CORE, start, untilListening, type Started } from '../processes.ts';
+import { findProgram, PROXY_CORE, start, untilListening, type Started } from '../processes.ts';
+import { freePort } from '../../test/support/free-port.ts';
 
 export interface Target {
   readonly name: string;

@@ -5,7 +5,7 @@
  * that a killed backend had been sent already and what a crashed worker had.
  */
 import { expect, onTestFailed, onTestFinished, test } from 'vitest';
-import { freePort } from '../support/engine.ts';
+import { freePort } from '../support/free-port.ts';
 import { BackendProcess } from '../support/backend-process.ts';
 import { LoadClient } from '../support/load-client.ts';
 import type { LoadFailure, LoadGroup, LoadReport } from '../support/load-messages.ts';

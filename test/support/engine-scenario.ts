@@ -1,6 +1,7 @@
 /** One engine in front of one scripted origin: what most scenarios of the engine need. */
 import { afterEach } from 'vitest';
-import { Engine, freePort, makeListener, makePool, RawClient, type ListenerPatch, type PoolPatch } from './engine.ts';
+import { Engine, makeListener, makePool, RawClient, type ListenerPatch, type PoolPatch } from './engine.ts';
+import { freePort } from './free-port.ts';
 import { ScriptedOrigin, type Script } from './scripted-origin.ts';
 
 export interface Scenario {

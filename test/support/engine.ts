@@ -166,16 +166,6 @@ export class Engine {
   }
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
 /** A raw TCP origin: `onBytes` gets all bytes of a connection so far. */
 export class RawOrigin {
   readonly sockets: Socket[] = [];

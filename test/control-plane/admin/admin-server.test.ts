@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { AdminServer } from '../../../src/control-plane/admin/admin-server.ts';
 import type { BindSpec } from '../../../src/shared/snapshot.ts';
 import { AdminWorld, keepingLog } from '../../support/admin-world.ts';
+import { freePort } from '../../support/free-port.ts';
 
 const bindOf = (host: string | null, port: number): BindSpec => ({ text: `${host ?? ''}:${port}`, host, port });
 let admin: AdminServer | null = null;
@@ -33,16 +34,6 @@ function answers(port: number, host = '127.0.0.1'): Promise<boolean> {
     });
     call.on('error', () => resolve(false));
   });
-}
-
-/** A port nobody listens on now. */
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, 'close');
-  return port;
 }
 
 describe('the address', () => {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 
 export interface PeerProcess {
   readonly port: number;

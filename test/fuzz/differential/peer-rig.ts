@@ -4,7 +4,8 @@
  * same bytes go through each.
  */
 import { connect } from 'node:net';
-import { Engine, freePort, makeListener, makePool } from '../../support/engine.ts';
+import { Engine, makeListener, makePool } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { NodeRecorder } from './node-recorder.ts';
 import { commandOf, peerNames, startPeer, type PeerProcess } from './peer-processes.ts';
 import { RawRecorder, type Recorder } from './raw-recorder.ts';

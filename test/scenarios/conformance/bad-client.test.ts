@@ -4,7 +4,8 @@ import type { Deadline, TimerWheel } from '../../../src/base/timer-wheel.ts';
 import { backendColumns, listenerColumns } from '../../../src/shared/counter-pages.ts';
 import { until } from '../../support/bad-origin.ts';
 import { DeafBackend } from '../../support/deaf-backend.ts';
-import { Engine, freePort, makeListener, makePool, RawClient } from '../../support/engine.ts';
+import { Engine, makeListener, makePool, RawClient } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { OK, scenario, type Scenario } from '../../support/engine-scenario.ts';
 
 const GET = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n';

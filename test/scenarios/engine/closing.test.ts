@@ -1,6 +1,7 @@
 /** When its listener closes, a kept connection is told so in an answer; it is not closed under a request on its way. */
 import { expect, test } from 'vitest';
-import { freePort, makeListener, makePool } from '../../support/engine.ts';
+import { makeListener, makePool } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { OK, scenario, type Scenario } from '../../support/engine-scenario.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';

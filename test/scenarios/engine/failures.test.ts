@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Socket } from 'node:net';
-import { Engine, freePort, makeListener, makePool, RawClient, RawOrigin } from '../../support/engine.ts';
+import { Engine, makeListener, makePool, RawClient, RawOrigin } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { OK, scenario } from '../../support/engine-scenario.ts';
 import { ScriptedOrigin } from '../../support/scripted-origin.ts';
 import { backendColumns } from '../../../src/shared/counter-pages.ts';

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { listenerColumns } from '../../../src/shared/counter-pages.ts';
-import { Engine, freePort, makeListener, makePool, RawClient, type ListenerPatch } from '../../support/engine.ts';
+import { Engine, makeListener, makePool, RawClient, type ListenerPatch } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { anyMatch } from '../../support/route-fixtures.ts';
 
 const OTHER = 'GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { backendColumns } from '../../../src/shared/counter-pages.ts';
 import { DeafBackend } from '../../support/deaf-backend.ts';
-import { Engine, freePort, makeListener, makePool, RawClient } from '../../support/engine.ts';
+import { Engine, makeListener, makePool, RawClient } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { OK, scenario } from '../../support/engine-scenario.ts';
 import { ScriptedOrigin } from '../../support/scripted-origin.ts';
 

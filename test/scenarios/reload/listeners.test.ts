@@ -1,6 +1,7 @@
 /** A listener that moves or goes: its open connections finish what they began, and are told to leave. */
 import { expect, test } from 'vitest';
-import { freePort, RawClient } from '../../support/engine.ts';
+import { RawClient } from '../../support/engine.ts';
+import { freePort } from '../../support/free-port.ts';
 import { startBackends, type NamedBackend } from '../../support/named-backend.ts';
 import { ask, WeirProcess } from '../../support/weir-process.ts';
 
