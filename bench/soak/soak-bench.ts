@@ -22,6 +22,8 @@ const RELOAD_EVERY_MS = 5000;
 const RESTART_EVERY_MS = 20_000;
 const AWAY_MS = 1000;
 const SAMPLE_EVERY_MS = 30_000;
+/** A slow reader of a large answer takes a few seconds. */
+const VISIT_MS_MAX = 120_000;
 /** Longer than every timeout of the config, and than the time after which a removed backend is cut off. */
 const SETTLE_MS = 12_000;
 
@@ -57,7 +59,7 @@ class Soak {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const visitor = { port: this.#proxy.weir.port(), random, tally: this.tally, agent };
     while (performance.now() < endMs) {
-      await visitAtRandom(visitor);
+      await withinPatience(visitAtRandom(visitor));
       await pause(random.below(VISIT_PAUSE_MS));
     }
     agent.destroy();
@@ -81,6 +83,16 @@ class Soak {
       this.restarts++;
     }
   }
+}
+
+/** A visit that does not end is a finding, not a wait. */
+async function withinPatience(visit: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`a visit took more than ${VISIT_MS_MAX / 1000} s`)), VISIT_MS_MAX);
+  });
+  await Promise.race([visit, tooLong]);
+  clearTimeout(timer);
 }
 
 function line(sample: SoakSample, tally: VisitTally): string {

@@ -64,9 +64,9 @@ async function ask({ port, random, tally, agent }: Visitor, what: Ask): Promise<
     outgoing.once('response', resolve);
     outgoing.once('close', () => resolve(null));
   });
+  // Sent while the answer is awaited: an early one that nobody reads would keep the rest of the body from going anywhere.
+  const sending = what.body === undefined ? void outgoing.end() : what.body(outgoing).catch(() => undefined);
   try {
-    if (what.body === undefined) outgoing.end();
-    else await what.body(outgoing);
     const incoming = await answer;
     if (incoming === null) throw new Error('no answer');
     await check(incoming, what, tally);
@@ -75,6 +75,8 @@ async function ask({ port, random, tally, agent }: Visitor, what: Ask): Promise<
     else tally.cut++;
   } finally {
     clearTimeout(timer);
+    if (!outgoing.writableEnded) outgoing.destroy();
+    await sending;
   }
 }
 
