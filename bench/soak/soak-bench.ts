@@ -14,7 +14,7 @@ import { OriginProcess } from './origin-process.ts';
 import { soakConfig } from './soak-config.ts';
 import { ownFailures, takeSample, type SoakSample } from './soak-sample.ts';
 import { verdictOf } from './soak-verdict.ts';
-import { visitAtRandom, VisitTally } from './visits.ts';
+import { visitAtRandom, VisitTally, type Visit } from './visits.ts';
 
 const VISITORS = 24;
 const VISIT_PAUSE_MS = 200;
@@ -35,6 +35,8 @@ class Soak {
   readonly #origins: readonly OriginProcess[];
   readonly #seed: number;
   #turn = 0;
+  /** A part failed: the others must not go on without it. */
+  #isBroken = false;
 
   constructor(proxy: ProbedProxy, origins: readonly OriginProcess[], seed: number) {
     this.#proxy = proxy;
@@ -45,7 +47,12 @@ class Soak {
   /** Everything at once, until `endMs`; nothing of it runs on behind that. */
   async run(endMs: number): Promise<void> {
     const visiting = Array.from({ length: VISITORS }, (_, i) => this.#visit(this.#seed * 1000 + i, endMs));
-    await Promise.all([...visiting, this.#reload(endMs), this.#restart(endMs)]);
+    try {
+      await Promise.all([...visiting, this.#reload(endMs), this.#restart(endMs)]);
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    }
     this.#turn = 0;
     await this.#proxy.weir.edit(this.#config(0, 'at rest'));
   }
@@ -58,7 +65,7 @@ class Soak {
     const random = seededRandom(seed);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const visitor = { port: this.#proxy.weir.port(), random, tally: this.tally, agent };
-    while (performance.now() < endMs) {
+    while (performance.now() < endMs && !this.#isBroken) {
       await withinPatience(visitAtRandom(visitor));
       await pause(random.below(VISIT_PAUSE_MS));
     }
@@ -66,8 +73,9 @@ class Soak {
   }
 
   async #reload(endMs: number): Promise<void> {
-    while (performance.now() + RELOAD_EVERY_MS < endMs) {
+    while (performance.now() + RELOAD_EVERY_MS < endMs && !this.#isBroken) {
       await pause(RELOAD_EVERY_MS);
+      if (this.#isBroken) return;
       const { text } = await this.#proxy.weir.edit(this.#config(++this.#turn));
       if (text !== 'config runs') throw new Error(`a reload ended with "${text}"`);
     }
@@ -76,6 +84,8 @@ class Soak {
   async #restart(endMs: number): Promise<void> {
     for (let nth = 0; performance.now() + RESTART_EVERY_MS < endMs; nth++) {
       await pause(RESTART_EVERY_MS);
+      // One that is started now would outlive the run.
+      if (this.#isBroken) return;
       const origin = this.#origins[nth % this.#origins.length]!;
       await origin.kill();
       await pause(AWAY_MS);
@@ -86,12 +96,12 @@ class Soak {
 }
 
 /** A visit that does not end is a finding, not a wait. */
-async function withinPatience(visit: Promise<void>): Promise<void> {
+async function withinPatience({ kind, ended }: Visit): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`a visit took more than ${VISIT_MS_MAX / 1000} s`)), VISIT_MS_MAX);
+    timer = setTimeout(() => reject(new Error(`a visit (${kind}) took more than ${VISIT_MS_MAX / 1000} s`)), VISIT_MS_MAX);
   });
-  await Promise.race([visit, tooLong]);
+  await Promise.race([ended, tooLong]);
   clearTimeout(timer);
 }
 

@@ -55,7 +55,7 @@ async function ask({ port, random, tally, agent }: Visitor, what: Ask): Promise<
   let isAborted = false;
   const abort = (): void => {
     isAborted = true;
-    if (random.below(2) === 0) outgoing.socket?.resetAndDestroy();
+    if (random.below(2) === 0 && outgoing.socket !== null) reset(outgoing.socket);
     outgoing.destroy();
   };
   const timer = random.next() < ABORT_SHARE ? setTimeout(abort, random.below(80)) : undefined;
@@ -108,11 +108,17 @@ async function write(outgoing: ClientRequest, part: Buffer): Promise<void> {
   });
 }
 
+/** While its end is being sent a socket cannot be reset (EINVAL), and would never say that it closed. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** A connection by hand, for what http.request does not send; it is gone after `lifeMs` at the latest. */
 async function byHand({ port, random }: Visitor, lifeMs: number, talk: (socket: Socket) => Promise<void> | void): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.on('error', () => undefined);
-  const late = setTimeout(() => socket.resetAndDestroy(), random.below(lifeMs));
+  const late = setTimeout(() => reset(socket), random.below(lifeMs));
   const closed = new Promise((resolve) => socket.once('close', resolve));
   await Promise.race([once(socket, 'connect').then(() => talk(socket)).catch(() => undefined), closed]);
   await closed;
@@ -123,8 +129,15 @@ async function byHand({ port, random }: Visitor, lifeMs: number, talk: (socket: 
 const SHARES: Readonly<Record<string, number>> = { kept: 8, once: 6, upload: 4, pipelined: 2, slowReader: 1, drip: 1, unread: 1, halfHead: 1, webSocket: 1 };
 const drawn = Object.entries(SHARES).flatMap(([kind, share]) => Array.from({ length: share }, () => kind));
 
-export async function visitAtRandom(visitor: Visitor): Promise<void> {
-  await visits[pick(visitor.random, drawn)]!(visitor);
+/** A visit that is under way. */
+export interface Visit {
+  readonly kind: string;
+  readonly ended: Promise<void>;
+}
+
+export function visitAtRandom(visitor: Visitor): Visit {
+  const kind = pick(visitor.random, drawn);
+  return { kind, ended: visits[kind]!(visitor) };
 }
 
 const visits: Readonly<Record<string, (visitor: Visitor) => Promise<void>>> = {

@@ -82,8 +82,11 @@ export class Http1Answer {
 
   /** Ends the connection so that the client can see that the answer is incomplete. */
   cutShort(): void {
-    if (this.#mayPassForWhole) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    const socket = this.#socket;
+    // A socket whose end is on its way cannot be reset (EINVAL): it would stay open, and never tell of its close. All was said then.
+    const isEnded = socket.writableEnded && socket.writableLength === 0;
+    if (this.#mayPassForWhole && !isEnded) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   sendInterim(head: ResponseHead, start: number, end: number): void {
