@@ -54,8 +54,14 @@ export class HttpRelay implements ConnectionOwner {
     return this.#connection !== null;
   }
 
-  /** Begins the attempt on a connection whose `out` holds the head. */
+  /** Begins the exchange's first attempt, on a connection whose `out` holds the head. */
   start(connection: Http1Connection): void {
+    // What an earlier request of this client left here would be read behind this one's head.
+    this.#queue = null;
+    this.#attempt(connection);
+  }
+
+  #attempt(connection: Http1Connection): void {
     const x = this.#exchange;
     const { route } = x;
     this.#connection = connection;
@@ -78,7 +84,7 @@ export class HttpRelay implements ConnectionOwner {
   startAgain(connection: Http1Connection): void {
     connection.out = this.#sent.out;
     connection.outLength = this.#sent.outLength;
-    this.start(connection);
+    this.#attempt(connection);
   }
 
   /** The body that came with the head joins it in one write if it fits; it stays in `out` for another attempt. */
@@ -180,7 +186,7 @@ export class HttpRelay implements ConnectionOwner {
 
   onTrailer(section: Buffer): void {
     const trailer = filterTrailers(section, this.#nominated);
-    if (trailer === null) this.onFailure('response-incomplete', 'malformed trailers');
+    if (trailer === null) this.onFailure('response-incomplete', 'trailers that are malformed or frame the answer');
     else this.#afterSend(this.#client.sendTrailer(trailer), true);
   }
 
@@ -230,6 +236,8 @@ export class HttpRelay implements ConnectionOwner {
       connection.destroy();
     }
     this.#outcome.onFailure(this.#exchange, code, detail);
+    // Nobody took it up again: the body that was kept for another attempt belongs to none.
+    if (this.#connection === null) this.#queue = null;
   }
 
   #detach(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Socket } from 'node:net';
-import { Engine, makeListener, makePool, RawClient, RawOrigin } from '../../support/engine.ts';
+import { Engine, makeListener, makePool, makeRoute, RawClient, RawOrigin, type RoutePatch } from '../../support/engine.ts';
 import { freePort } from '../../support/free-port.ts';
 import { OK, scenario } from '../../support/engine-scenario.ts';
 import { ScriptedOrigin } from '../../support/scripted-origin.ts';
@@ -65,6 +65,25 @@ describe('a request is sent again exactly where it may be', () => {
       expect(good.seen[0]!.raw.endsWith(body)).toBe(true);
     });
     good.stop();
+  });
+
+  it('a body that met no backend is forgotten: it is no request in front of the next one', async () => {
+    const port = await freePort();
+    const origin = await ScriptedOrigin.start(() => OK);
+    const origins = [await freePort(), origin.port];
+    const routes: RoutePatch[] = origins.map((_, i) => ({ match: { ...makeRoute().match, path: [{ kind: 'prefix', value: `/${i}` }] }, action: { kind: 'pool', pool: `web${i}` } }));
+    const engine = await Engine.start([makeListener(port, { routes })], origins.map((each, i) => ({ ...makePool([each]), name: `web${i}` })));
+    const client = await RawClient.open(port);
+    const smuggled = 'GET /1/smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
+    const body = smuggled.repeat(1000);
+    client.send(`POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await client.until((received) => received.startsWith('HTTP/1.1 503 ') && received.includes('\r\n\r\n'));
+    client.send('GET /1/next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await client.untilEnd();
+    expect(origin.seen.map(({ path }) => path)).toEqual(['/1/next']);
+    client.close();
+    engine.stop();
+    origin.stop();
   });
 
   it.each(['GET', 'HEAD', 'OPTIONS'])('%s once more when the connection is lost before any byte of answer', async (method) => {
