@@ -1,9 +1,12 @@
 /** What a running proxy has in use at one moment. Linux only: descriptors and RSS come from /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ProbedProxy } from '../../test/support/probed-memory.ts';
 import { metricsOf } from '../../test/support/visitor.ts';
 
 const MIB = 2 ** 20;
+const LOOKS = 20;
+const LOOK_PAUSE_MS = 25;
 
 export interface SoakSample {
   readonly second: number;
@@ -21,15 +24,26 @@ export async function takeSample(proxy: ProbedProxy, second: number, ask: 'look'
   const { pid } = proxy.weir;
   const metrics = await metricsOf(proxy.weir);
   const sum = (family: string): number => [...metrics].filter(([name]) => name.startsWith(`${family}{`)).reduce((total, [, value]) => total + value, 0);
+  const descriptors = await fewestDescriptors(pid);
   return {
     second,
     rssMiB: (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024) / MIB,
     heldMiB: threads.reduce((total, { heldBytes }) => total + heldBytes, 0) / MIB,
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    descriptors,
     clients: sum('weir_listener_connections'),
     backendConnections: sum('weir_backend_connections'),
     inFlight: sum('weir_backend_in_flight'),
   };
+}
+
+/** The connections of this look itself take a moment to close. */
+async function fewestDescriptors(pid: number): Promise<number> {
+  let fewest = Infinity;
+  for (let i = 0; i < LOOKS; i++) {
+    if (i > 0) await pause(LOOK_PAUSE_MS);
+    fewest = Math.min(fewest, readdirSync(`/proc/${pid}/fd`).length);
+  }
+  return fewest;
 }
 
 /** Failures that no client and no origin can be blamed for. */

@@ -2,10 +2,14 @@
 import type { SoakSample } from './soak-sample.ts';
 import type { VisitTally } from './visits.ts';
 
-/** Read buffers that two workers keep once they were needed: 32 of 256 KiB each. The warm-up may have needed fewer. */
+/**
+ * Read buffers that two workers may hold for the next answers: SPARE_MAX of 256
+ * KiB each (src/data-plane/connect/read-buffer.ts). How many it is at one moment
+ * is chance, since an exchange that breaks off takes its buffer with it.
+ */
 const BUFFERS_KEPT_MIB = 16;
-/** Of the figure after the warm-up. The allocator keeps some of what was in use at the busiest moment. */
-const RSS_GROWTH_MAX = 0.15;
+/** Of the figure after the warm-up; what was measured, and of what it is made, stands in bench/README.md. */
+const RSS_GROWTH_MAX = 0.05;
 const RSS_SLACK_MIB = 8;
 /** After a full collection: code that was compiled since, caches that were filled. */
 const HELD_GROWTH_MAX = 0.1;

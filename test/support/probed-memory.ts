@@ -26,10 +26,10 @@ export interface ProbedProxy {
 
 const probe = new URL('./memory-probe.ts', import.meta.url).href;
 
-export async function startProbed(yaml: string, workers: number): Promise<ProbedProxy> {
+export async function startProbed(yaml: string, workers: number, env: Readonly<Record<string, string>> = {}): Promise<ProbedProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-memory-'));
   const socket = join(folder, 'probe');
-  const weir = await WeirProcess.start(yaml, { folder, args: ['--workers', String(workers)], env: { MEMORY_PROBE: socket, MEMORY_PROBE_WORKERS: String(workers), NODE_OPTIONS: `--import=${probe}` } });
+  const weir = await WeirProcess.start(yaml, { folder, args: ['--workers', String(workers)], env: { ...env, MEMORY_PROBE: socket, MEMORY_PROBE_WORKERS: String(workers), NODE_OPTIONS: `--import=${probe}` } });
   return {
     weir,
     async memory(ask = 'collect') {

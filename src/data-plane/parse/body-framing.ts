@@ -21,6 +21,7 @@ export function applyRequestFraming(head: RequestHead): number {
   head.expectContinue = false;
   head.nominatesFields = false;
   head.acceptsTrailers = false;
+  head.namesTe = false;
   head.maxForwards = -1;
   const { fields } = head;
   for (let i = 0; i < fields.count; i++) {
@@ -33,6 +34,8 @@ export function applyRequestFraming(head: RequestHead): number {
   if (head.chunked && (head.contentLength !== -1 || head.minorVersion === 0)) return MALFORMED;
   // "close" prevails over "keep-alive", in whichever order they come (RFC 9112 §9.3).
   if (head.minorVersion === 0 && !head.keepAlive) head.close = true;
+  // A TE that Connection does not name may have been sent to another hop, and says nothing of this client (RFC 9110 §10.1.4).
+  if (head.acceptsTrailers) head.acceptsTrailers = head.namesTe && head.minorVersion === 1;
   if (head.upgrade) head.upgrade = head.minorVersion === 1 && fields.indexOf(FIELD.upgrade) !== -1;
   return OK;
 }
@@ -86,7 +89,8 @@ function applyRequestConnection(head: RequestHead, start: number, end: number): 
     if (equalsWord(bytes, a, b, 'close')) head.close = true;
     else if (equalsWord(bytes, a, b, 'keep-alive')) head.keepAlive = true;
     else if (equalsWord(bytes, a, b, 'upgrade')) head.upgrade = true;
-    else if (!equalsWord(bytes, a, b, 'te')) head.nominatesFields = true;
+    else if (equalsWord(bytes, a, b, 'te')) head.namesTe = true;
+    else head.nominatesFields = true;
   });
 }
 

@@ -5,16 +5,22 @@
  * chunk lines stay as they are; chunk extensions are cut out (§7.1.1: a
  * recipient ignores them) and trailer fields kept apart (§7.1.2). For a
  * receiver without chunks only the data is kept. Nothing ambiguous passes: a
- * bare LF, a sign, a space or more than 13 digits in a size are errors.
+ * bare LF, a sign, a space or more than 13 digits in a size are errors, and so
+ * is an extension that does not follow its grammar.
  */
-import { CR, FIELD_VALUE, HEX_VALUE, LF } from './bytes.ts';
+import { CR, HEX_VALUE, LF } from './bytes.ts';
+import { EXTENSION, nextInExtension } from './chunk-extension.ts';
 
 const S = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailerStart: 6, endLf: 7, trailer: 8, done: 9, failed: 10 } as const;
 
 /** 13 hexadecimal digits hold 2^52, and no length is larger than 2^53. */
 const SIZE_DIGITS_MAX = 13;
-/** Extensions are ignored, but not without end. */
+/** Extensions are ignored, but not without end (RFC 9112 §7.1.1): this is the most of one chunk. */
 const EXTENSION_BYTES_MAX = 1024;
+/** What a chunk may have for nothing; it is no more than a size line may be. */
+const EXTENSION_BYTES_FREE = 16;
+/** Beyond that a body may have one byte for each of its data, and these: chunks of one byte with a KiB each would else be read a thousand times over. */
+const SURPLUS_BYTES_MAX = 16 * 1024;
 
 const NO_BYTES = Buffer.alloc(0);
 const TRAILER_BYTES_FIRST = 256;
@@ -28,7 +34,11 @@ export class ChunkedBody {
   #state: number = S.size;
   #keepsFraming = true;
   #digits = 0;
+  #extensionState: number = EXTENSION.end;
+  /** Of this chunk. */
   #extensionBytes = 0;
+  /** Of all chunks so far, beyond what each has for nothing. */
+  #surplusBytes = 0;
   #remaining = 0;
   /** The trailer section so far; it grows with it. */
   #trailer: Buffer = NO_BYTES;
@@ -40,7 +50,7 @@ export class ChunkedBody {
     this.#state = S.size;
     this.#keepsFraming = keepsFraming;
     this.#digits = 0;
-    this.#extensionBytes = 0;
+    this.#surplusBytes = 0;
     this.#remaining = 0;
     this.#trailer = NO_BYTES;
     this.#trailerLength = 0;
@@ -100,9 +110,7 @@ export class ChunkedBody {
       case S.size:
         return this.#takeSizeByte(byte);
       case S.extension:
-        if (byte === CR) this.#state = S.sizeLf;
-        else this.#passesOn = false;
-        return byte === CR || (FIELD_VALUE[byte] === 1 && ++this.#extensionBytes <= EXTENSION_BYTES_MAX);
+        return this.#takeExtensionByte(byte);
       case S.sizeLf:
         this.#state = this.#remaining === 0 ? S.trailerStart : S.data;
         return byte === LF;
@@ -141,9 +149,21 @@ export class ChunkedBody {
     }
     // ";" begins an extension (RFC 9112 §7.1.1); white space before it is refused, since peers differ on it.
     this.#state = S.extension;
+    this.#extensionState = EXTENSION.beforeName;
     this.#extensionBytes = 0;
     this.#passesOn = false;
     return byte === 59;
+  }
+
+  #takeExtensionByte(byte: number): boolean {
+    this.#extensionState = nextInExtension(this.#extensionState, byte);
+    if (this.#extensionState === EXTENSION.end) {
+      this.#state = S.sizeLf;
+      return true;
+    }
+    this.#passesOn = false;
+    if (++this.#extensionBytes > EXTENSION_BYTES_FREE) this.#surplusBytes++;
+    return this.#extensionState !== EXTENSION.refused && this.#extensionBytes <= EXTENSION_BYTES_MAX && this.#surplusBytes <= this.dataBytes + SURPLUS_BYTES_MAX;
   }
 
   /** Collects the trailer section; its lines are checked by scanFieldLines when it is whole. */

@@ -55,8 +55,25 @@ export function endsAtProxy(bytes: Buffer, fields: FieldLines, index: number, ta
 }
 
 /**
- * Fields that must not come in a trailer section (RFC 9110 §6.5.1): those that
- * frame, route, authenticate or control, and ours.
+ * Fields that make a whole message doubtful where they trail: they frame or
+ * route it or speak of the connection, and a receiver that merges trailers
+ * into the head would read another message (docs/decisions/0006).
+ */
+const refusedTrailers = new Uint8Array(256);
+for (const id of [
+  FIELD.contentLength, FIELD.transferEncoding, FIELD.trailer, FIELD.host, FIELD.maxForwards, FIELD.expect,
+  FIELD.connection, FIELD.keepAlive, FIELD.proxyConnection, FIELD.te, FIELD.upgrade, FIELD.http2Settings,
+]) refusedTrailers[id] = 1;
+
+/** True if a message with field `index` in its trailer section is refused. */
+export function mustNotTrail(fields: FieldLines, index: number): boolean {
+  return refusedTrailers[fields.id[index]!] === 1;
+}
+
+/**
+ * Fields that are taken out of a trailer section (RFC 9110 §6.5.1): those that
+ * authenticate, control or describe, disguises, and ours. Unlike those above
+ * they are sent by honest programs that know no better.
  */
 const forbiddenTrailers = new Set([
   'age', 'authorization', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'content-type', 'cookie', 'date', 'expect', 'expires', 'host',

@@ -19,6 +19,9 @@ const FORWARDED_HOST = Buffer.from('X-Forwarded-Host: ', 'latin1');
 const REQUEST_ID_NAME_LENGTH = 'X-Request-ID: '.length;
 const HOST = Buffer.from('Host: ', 'latin1');
 const CONNECTION_UPGRADE = Buffer.from('Connection: upgrade\r\n', 'latin1');
+/** A sender of TE names it in Connection (RFC 9110 §10.1.4). */
+const TAKES_TRAILERS = Buffer.from('TE: trailers\r\nConnection: TE\r\n', 'latin1');
+const TAKES_TRAILERS_UPGRADE = Buffer.from('TE: trailers\r\nConnection: TE, upgrade\r\n', 'latin1');
 
 /** Of the version's last digit, behind the target. */
 const MINOR_VERSION_AT = ' HTTP/1.'.length;
@@ -64,7 +67,9 @@ export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarge
   if (head.chunked) put(CHUNKED);
   else if (head.contentLength >= 0 && isOddLength(head, fields.indexOf(FIELD.contentLength))) putText(`Content-Length: ${head.contentLength}\r\n`);
   if (head.maxForwards > 0 && head.method === METHOD.options) putText(`Max-Forwards: ${head.maxForwards - 1}\r\n`);
+  // Only for a client that said so: what we say is said for all behind us (RFC 9110 §6.5.1).
   if (exchange.wantsUpgrade) putUpgrade(head);
+  else if (head.acceptsTrailers) put(TAKES_TRAILERS);
   if (edits !== null) for (const line of edits.lines) put(line);
   putLineEnd();
   target.outLength = at;
@@ -207,7 +212,7 @@ function putRequestId(): void {
 
 function putUpgrade(head: RequestHead): void {
   const index = head.fields.indexOf(FIELD.upgrade);
-  put(CONNECTION_UPGRADE);
+  put(head.acceptsTrailers ? TAKES_TRAILERS_UPGRADE : CONNECTION_UPGRADE);
   putText(`Upgrade: ${latin1(head.bytes, head.fields.valueStart[index]!, head.fields.valueEnd[index]!)}\r\n`);
 }
 

@@ -9,9 +9,18 @@
  *    decoded, once; backslashes, plain or encoded, taken for slashes, as Windows
  *    and browsers do; empty segments merged; dot segments resolved.
  *
+ * Some programs, servlet containers above all, cut what follows a `;` off each
+ * segment of a path before they look at it (RFC 3986 §3.3 calls it a
+ * parameter): to them `/public/..;/admin` is `/admin`. A path with one is also
+ * read without, as sent and resolved (docs/decisions/0005):
+ *
+ * 3. each `;…` cut off up to the next slash, then resolved, or not;
+ * 4. decoded, escaped semicolons too, then each `;…` cut off, then resolved.
+ *
  * Where `..` follows an empty segment it matters which of the last two steps
  * comes first (`/a//../b` is `/b` for a file system, `/a/b` by RFC 3986 §5.2.4),
- * and both orders are in use: such a path has both as readings.
+ * and both orders are in use: such a path has both as readings, wherever it is
+ * resolved.
  *
  * Other escapes stay as they are (`%20`, `%25`: nothing is decoded twice), and a
  * percent sign that begins no escape stands for itself.
@@ -21,12 +30,13 @@ const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 const PERCENT = 0x25;
+const SEMICOLON = 0x3b;
 
 /** False: the path has one reading. What RouteQuery.pathMayReadTwoWays promises, for those who hold a string. */
 export function mayReadTwoWays(path: string): boolean {
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
-    if (code === PERCENT || code === BACKSLASH) return true;
+    if (code === PERCENT || code === BACKSLASH || code === SEMICOLON) return true;
     if (code !== SLASH) continue;
     const next = path.charCodeAt(i + 1);
     if (next === SLASH) return true;
@@ -44,21 +54,51 @@ function isDotSegment(path: string, at: number): boolean {
 /** Every distinct reading, the one as sent first. A path that does not begin with a slash (`*`) has one. Linear in its length. */
 export function pathReadings(path: string): readonly string[] {
   if (path.charCodeAt(0) !== SLASH || !mayReadTwoWays(path)) return [path];
-  const decoded = decodePath(path);
   const readings = [path];
-  const merged = resolveDots(mergeSlashes(decoded));
-  if (merged !== path) readings.push(merged);
-  if (decoded.includes('//') && decoded.includes('/..')) {
-    const resolvedFirst = mergeSlashes(resolveDots(decoded));
-    if (!readings.includes(resolvedFirst)) readings.push(resolvedFirst);
-  }
+  const decoded = decodePath(path);
+  addResolved(readings, decoded);
+  if (ANY_SEMICOLON.test(path)) addWithoutParameters(readings, path, decoded);
   return readings;
 }
 
-/** The path with one meaning: what is left when everything is resolved, empty segments first. Resolving it again changes nothing. */
+const ANY_SEMICOLON = /;|%3b/i;
+
+function addWithoutParameters(readings: string[], path: string, decoded: string): void {
+  const cut = withoutParameters(path);
+  add(readings, cut);
+  addResolved(readings, decodePath(cut));
+  addResolved(readings, withoutParameters(decodeSemicolons(decoded)));
+}
+
+/** Both orders of merging and resolving, where they differ. */
+function addResolved(readings: string[], decoded: string): void {
+  add(readings, resolveDots(mergeSlashes(decoded)));
+  if (decoded.includes('//') && decoded.includes('/..')) add(readings, mergeSlashes(resolveDots(decoded)));
+}
+
+function add(readings: string[], reading: string): void {
+  if (!readings.includes(reading)) readings.push(reading);
+}
+
+/** What is left when everything but parameters is resolved, empty segments first. Resolving it again changes nothing. */
 export function resolvePath(path: string): string {
   if (path.charCodeAt(0) !== SLASH || !mayReadTwoWays(path)) return path;
   return resolveDots(mergeSlashes(decodePath(path)));
+}
+
+/** The path with one meaning: without parameters, and resolved. It has no other reading. */
+export function barePath(path: string): string {
+  if (path.charCodeAt(0) !== SLASH || !mayReadTwoWays(path)) return path;
+  return resolveDots(mergeSlashes(withoutParameters(decodeSemicolons(decodePath(path)))));
+}
+
+function decodeSemicolons(decoded: string): string {
+  return decoded.includes('%') ? decoded.replace(/%3b/gi, ';') : decoded;
+}
+
+/** Each segment up to its first semicolon. */
+function withoutParameters(path: string): string {
+  return path.includes(';') ? path.replace(/;[^/]*/g, '') : path;
 }
 
 /** Step one: escapes of unreserved characters and slashes, and backslashes. */
@@ -84,7 +124,9 @@ function decodePath(path: string): string {
         continue;
       }
       // `%2%65` must not become `%2e`, an escape that nobody sent.
-      const completesStray = hexDigit(value) !== -1 && out.length + i - copied - strayAt <= 2;
+      const behindStray = out.length + i - copied - strayAt;
+      // Between them a digit can only be one as sent: a decoded one would have stood at 1 itself.
+      const completesStray = hexDigit(value) !== -1 && (behindStray === 1 || (behindStray === 2 && i > copied && hexDigit(path.charCodeAt(i - 1)) !== -1));
       if (isUnreserved(value) && !completesStray) {
         flush(i);
         out += String.fromCharCode(value);

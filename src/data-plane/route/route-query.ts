@@ -9,7 +9,7 @@ export interface RouteQuery {
   host(): string;
   /** Path as sent, without query; "*" for the asterisk form. */
   path(): string;
-  /** False: the path holds no percent sign, backslash, empty or dot segment, so its two readings are the same. */
+  /** False: the path holds no percent sign, backslash, semicolon, empty or dot segment, so its readings are the same. */
   readonly pathMayReadTwoWays: boolean;
   /** Without the question mark; '' if there is none. */
   query(): string;
@@ -21,7 +21,7 @@ export interface RouteQuery {
 
 /** Index of the route in the listener's list, or one of these. */
 export const NO_ROUTE = -1;
-/** The two readings of the path lead to different routes: answered with 400. */
+/** Two readings of the path lead to different routes: answered with 400. */
 export const AMBIGUOUS_PATH = -2;
 
 export interface RouteTable {

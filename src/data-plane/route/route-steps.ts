@@ -10,10 +10,10 @@
  * Bytes stay as sent only while the result means what was routed. The rest of
  * `/old/../old/a` put behind `/new` would be resolved to `/old/a` by the
  * backend and so leave the new prefix; then the resolved path is rewritten
- * instead (`/new/a`).
+ * instead (`/new/a`), and without its parameters if it could leave by them.
  */
 import type { RedirectSpec, RouteSpec } from '../../shared/snapshot.ts';
-import { mayReadTwoWays, pathReadings, resolvePath } from './path-readings.ts';
+import { barePath, mayReadTwoWays, pathReadings, resolvePath } from './path-readings.ts';
 import type { RouteQuery } from './route-query.ts';
 import { encodeTargetBytes, encodeTargetText } from './target-text.ts';
 
@@ -88,7 +88,9 @@ function compileReplacement(route: RouteSpec, parts: { readonly path: string | n
     const means = pathReadings(rewritten).slice(1);
     const meant = pathReadings(path).slice(1).map(put).filter((reading) => reading !== rewritten);
     const unchanged = means.every((reading) => meant.includes(reading)) && meant.every((reading) => means.includes(reading));
-    return unchanged ? rewritten : put(resolvePath(path));
+    if (unchanged) return rewritten;
+    const resolved = put(resolvePath(path));
+    return pathReadings(resolved).slice(1).every((reading) => meant.includes(reading)) ? resolved : put(barePath(path));
   };
 }
 

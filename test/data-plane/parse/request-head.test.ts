@@ -56,7 +56,7 @@ describe('a well-formed head', () => {
   });
 
   it.each([
-    ['/plain/path', false], ['/a%2Fb', true], ['/a//b', true], ['/a/./b', true], ['/a/..', true], ['/a.b/c.d', false], ['/.hidden', true], ['/a\\b', true], ['/a?b//c%20', false],
+    ['/plain/path', false], ['/a%2Fb', true], ['/a//b', true], ['/a/./b', true], ['/a/..', true], ['/a.b/c.d', false], ['/.hidden', true], ['/a\\b', true], ['/a;b', true], ['/a?b//c%20;d', false],
   ])('says whether %s may read two ways', (path, mayRead) => {
     const head = new RequestHead();
     expect(parse(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`, head)).toBeGreaterThan(0);
@@ -75,7 +75,10 @@ describe('framing and connection', () => {
     ['Connection: upgrade', { upgrade: false }],
     ['Connection: x-secret', { nominatesFields: true }],
     ['Expect: 100-continue', { expectContinue: true }],
-    ['TE: trailers', { acceptsTrailers: true }],
+    ['Connection: TE\r\nTE: trailers', { acceptsTrailers: true, nominatesFields: false }],
+    ['TE: gzip;q=0.5, TRAILERS\r\nConnection: keep-alive, te', { acceptsTrailers: true }],
+    ['TE: trailers', { acceptsTrailers: false }],
+    ['Connection: TE\r\nTE: gzip', { acceptsTrailers: false }],
   ])('%s', (line, expected) => {
     expect(parse(`POST / HTTP/1.1\r\nHost: a\r\n${line}\r\n\r\n`, head)).toBeGreaterThan(0);
     expect(head).toMatchObject(expected);
@@ -86,12 +89,14 @@ describe('framing and connection', () => {
     expect(head.close).toBe(true);
     expect(parse('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', head)).toBeGreaterThan(0);
     expect(head.close).toBe(false);
+    expect(parse('GET / HTTP/1.0\r\nConnection: keep-alive, TE\r\nTE: trailers\r\n\r\n', head)).toBeGreaterThan(0);
+    expect(head.acceptsTrailers).toBe(false);
   });
 
   it('forgets what the former message said', () => {
-    parse('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close, x\r\nExpect: 100-continue\r\n\r\n', head);
+    parse('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close, x, TE\r\nTE: trailers\r\nExpect: 100-continue\r\n\r\n', head);
     parse('GET / HTTP/1.1\r\nHost: a\r\n\r\n', head);
-    expect(head).toMatchObject({ chunked: false, contentLength: -1, close: false, nominatesFields: false, expectContinue: false, upgrade: false });
+    expect(head).toMatchObject({ chunked: false, contentLength: -1, close: false, nominatesFields: false, expectContinue: false, upgrade: false, acceptsTrailers: false, namesTe: false });
   });
 });
 

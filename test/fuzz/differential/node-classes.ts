@@ -14,11 +14,9 @@ const looserClasses: readonly LooserClass[] = [
   { id: 'node-unknown-method', applies: (theirs, { method }) => theirs.detail.startsWith('HPE_') && !METHODS.includes(method) },
   { id: 'node-minor-version', applies: (theirs, _, request) => theirs.detail === 'HPE_INVALID_VERSION' && /HTTP\/1\.[2-9]\r\n/.test(request) },
   { id: 'node-chunk-extension', applies: (theirs, { fields }, request) => theirs.detail.startsWith('HPE_') && fields.some(([name]) => name.toLowerCase() === 'transfer-encoding') && hasOddExtension(request) },
-  // The chunks are whole and the names are ones that we take out of trailers.
-  { id: 'node-trailer-framing', applies: (theirs, { fields }, request) => theirs.detail.startsWith('HPE_') && fields.some(([name]) => name.toLowerCase() === 'transfer-encoding') && /\r\n0+[^\n]*\r\n(?:[^\r\n]+\r\n)*(?:transfer-encoding|content-length):/i.test(request) },
 ];
 
-/** A chunk line whose extension is not one of RFC 9112 §7.1.1's grammar. */
+/** A chunk line whose extension has white space, or is none of RFC 9112 §7.1.1's grammar. */
 function hasOddExtension(request: string): boolean {
   const extensions = [...request.matchAll(/\n[0-9a-f]+(;[^\r\n]*)/gi)].map((match) => match[1]!);
   return extensions.some((extension) => !/^(?:;[\w!#$%&'*+\-.^`|~]+(?:=(?:[\w!#$%&'*+\-.^`|~]+|"(?:[^"\\]|\\.)*"))?)+$/.test(extension));

@@ -37,7 +37,14 @@ function isAuthority(text: string): boolean {
   return match !== null && (match[1] === undefined || isIPv6(match[1])) && !text.startsWith(':');
 }
 
-const CHUNK_LINE = /^[0-9A-Fa-f]+(?:;[\t -~\x80-\xff]*)?$/;
+/** RFC 9112 §7.1.1, without the white space that it has before the first semicolon. */
+const CHUNK_LINE = (() => {
+  const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+  const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"';
+  const member = `[\\t ]*${token}(?:[\\t ]*=[\\t ]*(?:${token}|${quoted}))?`;
+  return new RegExp(`^[0-9A-Fa-f]+(?:;${member}(?:[\\t ]*;${member})*)?$`);
+})();
+const FRAMING_TRAILER = /^(?:content-length|transfer-encoding|trailer|host|max-forwards|expect|connection|keep-alive|proxy-connection|te|upgrade|http2-settings):/i;
 
 export const stricterRules: readonly StricterRule[] = [
   { id: 'empty-lines', applies: (request) => /^(?:\r\n){5}|^\r?\n|^\r(?!\n)/.test(request) && !/^(?:\r\n){1,4}[^\r\n]/.test(request) },
@@ -59,6 +66,7 @@ export const stricterRules: readonly StricterRule[] = [
   { id: 'field-count', applies: (_, { lines }) => lines.length > 128 },
   { id: 'chunk-size', applies: (_, { values, body }) => values('transfer-encoding').length > 0 && /(?:^|\n)[0-9A-Fa-f]{14,}/.test(body) },
   { id: 'chunk-extension', applies: (_, { values, body }) => values('transfer-encoding').length > 0 && body.split('\r\n').some((line) => /^[0-9A-Fa-f]+[ \t;]/.test(line) && (!CHUNK_LINE.test(line) || line.length > 1024)) },
+  { id: 'trailer-framing', applies: (_, { values, body }) => values('transfer-encoding').length > 0 && trailerLines(body).some((line) => FRAMING_TRAILER.test(line)) },
   { id: 'trailer-bytes', applies: (_, { values, body }) => values('transfer-encoding').length > 0 && !/^$|^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*$/.test(trailerLines(body).find((line) => !/^$|^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*$/.test(line)) ?? '') },
 ];
 

@@ -13,23 +13,37 @@ export interface ReadChunks {
 }
 
 const EXTENSION_BYTES_MAX = 1024;
-const SIZE_LINE = /([0-9A-Fa-f]{1,13})(;[\t -~\x80-\xff]{0,1024})?\r\n/y;
-/** What may still become a size line. */
-const SIZE_LINE_BEGUN = /(?:[0-9A-Fa-f]{1,13}(?:;[\t -~\x80-\xff]*)?\r?)?$/y;
+/** Of a whole body: what goes beyond 16 a chunk may be as much as the data so far, and these. */
+const SURPLUS_BYTES_MAX = 16 * 1024;
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED_OPEN = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*';
+const MEMBER = `[\\t ]*${TOKEN}(?:[\\t ]*=[\\t ]*(?:${TOKEN}|${QUOTED_OPEN}"))?`;
+const SIZE = '[0-9A-Fa-f]{1,13}';
+const SIZE_LINE = new RegExp(`(${SIZE})(;${MEMBER}(?:[\\t ]*;${MEMBER})*)?\\r\\n`, 'y');
+/** What may still become a size line: whole members, and the beginning of another. */
+const SIZE_LINE_BEGUN = new RegExp(
+  `(?:${SIZE}(?:;(?:${MEMBER}[\\t ]*;)*(?:[\\t ]*|${MEMBER}[\\t ]*|[\\t ]*${TOKEN}[\\t ]*=[\\t ]*(?:${QUOTED_OPEN}\\\\?)?))?|${SIZE}(?:;${MEMBER}(?:[\\t ]*;${MEMBER})*)?\\r)?$`,
+  'y',
+);
 
 export function readChunks(text: string, trailerBytesMax: number): ReadChunks {
   let at = 0;
   let content = '';
   let framed = '';
   let hasExtension = false;
+  let surplus = 0;
+  const isShort = (length: number): boolean => length <= EXTENSION_BYTES_MAX && surplus + Math.max(0, length - 16) <= content.length + SURPLUS_BYTES_MAX;
   const end = (how: ReadChunks['end'], trailer: string | null = null): ReadChunks => ({ end: how, content, framed, trailer, rest: how === 'done' ? text.slice(at) : '', hasExtension });
   while (true) {
     SIZE_LINE.lastIndex = at;
     const line = SIZE_LINE.exec(text);
     if (line === null) {
       SIZE_LINE_BEGUN.lastIndex = at;
-      return end(SIZE_LINE_BEGUN.test(text) && extensionLength(text.slice(at)) <= EXTENSION_BYTES_MAX ? 'incomplete' : 'failed');
+      return end(SIZE_LINE_BEGUN.test(text) && isShort(extensionLength(text.slice(at))) ? 'incomplete' : 'failed');
     }
+    const extension = line[2] === undefined ? 0 : line[2].length - 1;
+    if (!isShort(extension)) return end('failed');
+    surplus += Math.max(0, extension - 16);
     hasExtension ||= line[2] !== undefined;
     const size = parseInt(line[1]!, 16);
     framed += `${line[1]}\r\n`;

@@ -15,7 +15,7 @@ const DISGUISED = [...HOP_BY_HOP, ...OURS, 'content-length', 'max-forwards', 'pr
 
 export function checkPassedFields(came: StrictHead, sent: StrictRequest, setting: Setting): void {
   const nominated = valuesOf(came.fields.filter(({ name }) => !name.includes('_')), 'connection').flatMap((value) => value.toLowerCase().split(',').map((member) => member.replace(/^[ \t]+|[ \t]+$/g, '')));
-  checkNothingEndsHere(sent, nominated, setting);
+  checkNothingEndsHere(came, sent, nominated, setting);
   checkOthersPass(came, sent, nominated, setting);
   checkOwnFields(came, sent, setting);
   for (const { name } of sent.trailers) demand(!NEVER_TRAILS.has(foldName(name)) && !nominated.includes(name.toLowerCase()), `a trailer ${name} passed`);
@@ -25,14 +25,17 @@ export function checkPassedFields(came: StrictHead, sent: StrictRequest, setting
   if (came.method === 'OPTIONS' && Number(hops[0]) > 0) demandSame(valuesOf(sent.fields, 'max-forwards').join(), String(Number(hops[0]) - 1), 'Max-Forwards');
 }
 
-function checkNothingEndsHere(sent: StrictRequest, nominated: readonly string[], setting: Setting): void {
+function checkNothingEndsHere(came: StrictHead, sent: StrictRequest, nominated: readonly string[], setting: Setting): void {
   const upgrades = valuesOf(sent.fields, 'upgrade');
   demand(upgrades.length < 2 && !upgrades.join().toLowerCase().includes('h2c'), `upgrades passed: ${upgrades.join()}`);
-  demandSame(valuesOf(sent.fields, 'connection').join(), upgrades.length === 1 ? 'upgrade' : '', 'the connection field');
+  // TE is said for ourselves, to who said it, in both fields that it takes.
+  const acceptsTrailers = came.minorVersion === 1 && nominated.includes('te') && valuesOf(came.fields, 'te').some((value) => value.toLowerCase().split(',').some((member) => member.replace(/^[ \t]+|[ \t]+$/g, '') === 'trailers'));
+  demandSame(valuesOf(sent.fields, 'te').join('|'), acceptsTrailers ? 'trailers' : '', 'TE');
+  demandSame(valuesOf(sent.fields, 'connection').join('|'), [...(acceptsTrailers ? ['TE'] : []), ...(upgrades.length === 1 ? ['upgrade'] : [])].join(', '), 'the connection field');
   for (const { name } of sent.fields) {
     const folded = foldName(name);
     const isEdit = setting.edits !== null && setting.edits.lines.some((line) => line.toString('latin1').toLowerCase().startsWith(`${folded}:`));
-    demand(!['keep-alive', 'proxy-connection', 'te', 'http2-settings'].includes(folded), `hop-by-hop: ${name}`);
+    demand(!['keep-alive', 'proxy-connection', 'http2-settings'].includes(folded), `hop-by-hop: ${name}`);
     demand(!(name.includes('_') && DISGUISED.includes(folded)), `a disguise passed: ${name}`);
     const isOwn = NOT_NOMINATED.includes(folded) || HOP_BY_HOP.includes(folded) || isEdit;
     demand(isOwn || !nominated.includes(name.toLowerCase()), `nominated in Connection, and passed: ${name}`);

@@ -11,6 +11,9 @@ export const NEVER_TRAILS = new Set([
   'content-encoding', 'content-type', 'content-range', 'range', 'date', 'via', 'http2-settings', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-request-id', 'forwarded', 'x-real-ip',
 ]);
 
+/** What frames or routes: the whole message is refused for it. */
+export const REFUSED_TRAILERS = new Set(['transfer-encoding', 'content-length', 'host', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', 'max-forwards', 'http2-settings']);
+
 export const trailersTarget: FuzzTarget = {
   name: 'trailers',
   watched: ['/relay/trailers.ts', '/relay/hop-headers.ts', '/parse/field-lines.ts', '/parse/field-names.ts'],
@@ -28,6 +31,11 @@ export const trailersTarget: FuzzTarget = {
     if (typeof fields === 'string') {
       demandSame(kept, null, `passed, though ${fields}`);
       return 'malformed';
+    }
+    const refused = fields.find(({ name }) => REFUSED_TRAILERS.has(name.toLowerCase()));
+    if (refused !== undefined) {
+      demandSame(kept, null, `passed, though ${refused.name} trails`);
+      return 'framing';
     }
     demand(kept !== null, 'refused, though well-formed');
     const lines = section.slice(0, -4).split('\r\n');

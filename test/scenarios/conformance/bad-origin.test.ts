@@ -131,6 +131,8 @@ const firstChunks: [string, string][] = [
   ['bare LF after the size', '2\nok\r\n0\r\n\r\n'],
   ['bare CR after the size', '2\rok\r\n0\r\n\r\n'],
   ['NUL in an extension', '2;a=\0\r\nok\r\n0\r\n\r\n'],
+  ['an extension without name', '2;=a\r\nok\r\n0\r\n\r\n'],
+  ['a quoted extension that does not end', '2;a="\r\nok\r\n0\r\n\r\n'],
   ['an extension without end', `2;${'a'.repeat(2000)}\r\nok\r\n0\r\n\r\n`],
   ['more octets than the size says', '2\r\nokay\r\n0\r\n\r\n'],
   ['bare LF after the octets', '2\r\nok\n0\r\n\r\n'],

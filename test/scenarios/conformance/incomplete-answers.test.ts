@@ -27,6 +27,8 @@ const breaks: [string, string, Step[]][] = [
   ['chunked: garbage for the empty line', `${CHUNKED}5\r\nbegun\r\n`, ['0\r\n\rX']],
   ['chunked: a trailer that is no field', `${CHUNKED}5\r\nbegun\r\n`, ['0\r\nnonsense\r\n\r\n']],
   ['chunked: a trailer with bare LF', `${CHUNKED}5\r\nbegun\r\n`, ['0\r\nX: 1\n\r\n']],
+  ['chunked: a trailer that frames', `${CHUNKED}5\r\nbegun\r\n`, ['0\r\nX: 1\r\nContent-Length: 5\r\n\r\n']],
+  ['chunked: an extension outside of its grammar', `${CHUNKED}5\r\nbegun\r\n`, ['1;a="\r\nx\r\n0\r\n\r\n']],
   ['chunked: a trailer section over headerSize', `${CHUNKED}5\r\nbegun\r\n`, [`0\r\nX: ${'x'.repeat(33_000)}\r\n\r\n`]],
   ['until close: reset', `${UNTIL_CLOSE}begun`, [RESET]],
   ['HTTP/1.0 until close: reset', `${OLD}begun`, [RESET]],
@@ -53,6 +55,7 @@ describe.each(['1.1', '1.0'])('to a client of HTTP/%s', (version) => {
   it.each([
     ['a trailer that is no field', `${CHUNKED}5\r\nbegun\r\n0\r\nnonsense\r\n\r\n`],
     ['a trailer field with a space before its colon', `${CHUNKED}5\r\nbegun\r\n0\r\nX : 1\r\n\r\n`],
+    ...['Content-Length: 5', 'transfer-encoding: chunked', 'Host: a', 'Connection: close', 'Trailer: x', 'Upgrade: x'].map((line) => [`a trailer that frames or routes: ${line}`, `${CHUNKED}5\r\nbegun\r\n0\r\n${line}\r\nX: 1\r\n\r\n`]),
   ])('chunked, all in one piece: %s', async (_name, text) => {
     const s = await badOrigin([text]);
     const client = await s.client();

@@ -12,8 +12,8 @@ const requests: readonly (readonly [name: string, raw: string, count: number])[]
   ['an empty line before, HTTP/1.0', '\r\nGET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 1],
   ['an absolute target', 'OPTIONS http://b.example HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n', 1],
   ['a length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\nhello\r\n\r\nbye', 1],
-  ['chunks', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x="y"\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n', 1],
-  ['trailers', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\n\r\n2\r\nok\r\n0;z\r\nX-Sum: 1\r\nHost: b\r\nX-Hop: 2\r\nX-Two: 2\r\n\r\n', 1],
+  ['chunks', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x="y;\\"" ; z\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n', 1],
+  ['trailers', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\n\r\n2\r\nok\r\n0;z\r\nX-Sum: 1\r\nCookie: b\r\nX-Hop: 2\r\nX-Two: 2\r\n\r\n', 1],
   ['several in a row', 'POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET /2 HTTP/1.1\r\nHost: a\r\n\r\nPOST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n', 3],
 ];
 
@@ -22,7 +22,7 @@ const answers: readonly (readonly [name: string, raw: string])[] = [
   ['a length', 'HTTP/1.1 200 OK\r\nDate: then\r\nConnection: keep-alive\r\nContent-Length: 12\r\n\r\nhello\r\n\r\nbye'],
   ['fields that end here', 'HTTP/1.1 200 OK\r\nX-Hop: 1\r\nDate: then\r\nKeep-Alive: timeout=5\r\nConnection: X-Hop\r\nContent-Length: 2\r\n\r\nok'],
   ['chunks', `${CHUNKED}\r\n5;x="y"\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n`],
-  ['trailers', `${CHUNKED}Connection: x-hop\r\n\r\n2\r\nok\r\n0;z\r\nX-Sum: 1\r\nHost: b\r\nX-Hop: 2\r\n\r\n`],
+  ['trailers', `${CHUNKED}Connection: x-hop\r\n\r\n2\r\nok\r\n0;z\r\nX-Sum: 1\r\nSet-Cookie: b\r\nX-Hop: 2\r\n\r\n`],
   ['until the close', 'HTTP/1.0 200 OK\r\nDate: then\r\nServer: x\r\n\r\nhello\r\n\r\nbye'],
   ['interim answers', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nKeep-Alive: x\r\n\r\nHTTP/1.1 204 No Content\r\nDate: then\r\n\r\n'],
   ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nearly bytes\r\n'],

@@ -190,6 +190,13 @@ describe('a path that could mean two routes', () => {
     ['into it: by encoded dots', '/admin/%2E%2E/public/x'],
     ['a closed name, a letter encoded, in a public reading', '/public/..//admin'],
     ['an empty segment that the dots take, or not', '/public/x//../../admin'],
+    ['out of a public folder, by dots with a parameter', '/public/..;/admin'],
+    ['out of a public folder, by dots with a parameter and a value', '/public/..;a=b/admin'],
+    ['out of a public folder, by encoded dots with a parameter', '/public/%2e%2e;x/admin'],
+    ['out of a public folder, by dots with an encoded semicolon', '/public/..%3Bx/admin'],
+    ['out of a public folder, a slash encoded in a parameter', '/public/a;%2F../..;/admin'],
+    ['a closed folder with a parameter, left again', '/admin;x/../public'],
+    ['a public folder behind dots with a parameter', '/public;x/..;/..;/admin/..;/public'],
   ])('%s: 400', async (_name, target) => expect(await outcome(target)).toEqual([400, 0]));
 
   it.each([
@@ -197,6 +204,11 @@ describe('a path that could mean two routes', () => {
     ['a closed name behind two slashes', '//admin', 400],
     ['a closed name behind an encoded slash', '/%2fadmin', 400],
     ['a closed name behind a dot segment', '/./admin', 400],
+    ['a closed name with a parameter', '/admin;x', 400],
+    ['a closed name with a parameter, and more', '/admin;x=y/z', 400],
+    ['a closed name with an encoded semicolon', '/admin%3bx', 400],
+    ['a closed name behind a segment that is a parameter', '/;x/admin', 400],
+    ['a closed name in every reading, with a parameter below', '/admin/x;y', 403],
     ['a closed name in either reading', '/admin/./x', 403],
     ['a closed name, dots that stay inside', '/admin/x/../y', 403],
     ['no route in either reading', '/x/../y', 404],
@@ -207,6 +219,9 @@ describe('a path that could mean two routes', () => {
     ['an encoding that changes no route', '/public/%61%2Fb'],
     ['an encoded percent sign, which is decoded no further', '/public/%252e%252e/admin'],
     ['a name that begins with a dot', '/public/.well-known/x'],
+    ['a parameter that changes no route', '/public/cart;jsessionid=1F/item;a=b,c;d'],
+    ['a parameter of dots that stay inside', '/public/a/..;x/b'],
+    ['a semicolon in the query', '/public?a;/../../admin;b'],
   ])('%s: passes unchanged', async (_name, target) => {
     expect((await arrivals(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`, { routes: [...guarded.routes!, {}] }))[0]).toBe(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
   });
