@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { chooseReader, readFrom } from '../../src/net/read-from.ts';
+import { chooseReader, freeRead, readFrom } from '../../src/net/read-from.ts';
 
 async function pair(): Promise<{ near: Socket; far: Socket; close: () => void }> {
   const acceptor = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
@@ -97,6 +97,55 @@ describe.sequential('reading an accepted socket', () => {
     near.push(Buffer.from('late'));
     expect(told).toEqual(['close']);
     far.destroy();
+    close();
+  });
+});
+
+describe('a read that is given back', () => {
+  it('is gone at once, if it is large and all of its memory', () => {
+    const read = Buffer.allocUnsafeSlow(8 * 1024);
+    freeRead(read);
+    expect(read.length).toBe(0);
+    expect((read.buffer).detached).toBe(true);
+  });
+
+  it('stays if it is small, or a part of memory that others may hold', () => {
+    const small = Buffer.allocUnsafeSlow(8 * 1024 - 1);
+    const whole = Buffer.alloc(64 * 1024, 'x');
+    const part = whole.subarray(0, 32 * 1024);
+    for (const read of [small, part, whole.subarray(1)]) freeRead(read);
+    expect(small.length).toBe(8 * 1024 - 1);
+    expect(part.length).toBe(32 * 1024);
+    expect(whole.equals(Buffer.alloc(64 * 1024, 'x'))).toBe(true);
+  });
+
+  it.each(['at once', 'when the next one has come'])('takes no byte of another, %s', async (when) => {
+    await chooseReader();
+    const { near, far, close } = await pair();
+    const total = 6_000_000;
+    let length = 0;
+    let sum = 0;
+    let former: Buffer | null = null;
+    await new Promise<void>((resolve) => {
+      const reader = readFrom(near, {
+        onBytes: (bytes) => {
+          if (when !== 'at once' && former !== null) freeRead(former);
+          for (let i = 0; i < bytes.length; i++) sum += bytes[i]! === (length + i) % 251 ? 1 : 0;
+          length += bytes.length;
+          former = bytes;
+          if (when === 'at once') freeRead(bytes);
+          reader.pause();
+          setImmediate(() => reader.resume());
+        },
+        onEnd: resolve,
+        onClose: () => {},
+      });
+      reader.begin();
+      const body = Buffer.alloc(total);
+      for (let i = 0; i < total; i++) body[i] = i % 251;
+      far.end(body);
+    });
+    expect([length, sum]).toEqual([total, total]);
     close();
   });
 });

@@ -57,7 +57,8 @@ export function endsAtProxy(bytes: Buffer, fields: FieldLines, index: number, ta
 /**
  * Fields that make a whole message doubtful where they trail: they frame or
  * route it or speak of the connection, and a receiver that merges trailers
- * into the head would read another message (docs/decisions/0006).
+ * into the head would read another message
+ * (docs/decisions/0006-what-frames-must-not-trail.md).
  */
 const refusedTrailers = new Uint8Array(256);
 for (const id of [

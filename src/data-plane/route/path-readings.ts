@@ -12,7 +12,7 @@
  * Some programs, servlet containers above all, cut what follows a `;` off each
  * segment of a path before they look at it (RFC 3986 §3.3 calls it a
  * parameter): to them `/public/..;/admin` is `/admin`. A path with one is also
- * read without, as sent and resolved (docs/decisions/0005):
+ * read without (docs/decisions/0005-path-parameters-are-a-reading.md):
  *
  * 3. each `;…` cut off up to the next slash, then resolved, or not;
  * 4. decoded, escaped semicolons too, then each `;…` cut off, then resolved.

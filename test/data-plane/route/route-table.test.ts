@@ -211,6 +211,7 @@ describe('a hostile request', () => {
     ['many empty segments', { path: '/'.repeat(LONG) }],
     ['many dot segments', { path: `${'/a'.repeat(LONG)}${'/..'.repeat(LONG)}` }],
     ['many escapes', { path: `/${'%61%2F'.repeat(LONG)}` }],
+    ['many parameters of segments', { path: '/..;a=b/%3b;'.repeat(LONG) }],
     ['many stray percent signs', { path: `/${'%%2'.repeat(LONG)}` }],
     ['many cookies', { headers: [['x-a', '1'], ['cookie', 'c=1; '.repeat(LONG)]], query: 'q=1' }],
     ['many cookie fields', { headers: Array.from({ length: LONG }, () => ['cookie', 'd=2'] as const) }],

@@ -26,7 +26,7 @@ const refusals: readonly RefusalClass[] = [
   // The recorder takes white space off, as the grammar says; what the client sent shows the tab.
   { id: 'nginx-tab', peer: 'nginx', applies: (_, input) => /\nhost:(?:[ \t]*\t|[^\r\n]*\t[ \t]*\r)/i.test(input) },
   { id: 'nginx-repeated-field', peer: 'nginx', applies: (request) => ONCE_FOR_NGINX.some((name) => valuesOf(request, name).length > 1) },
-  { id: 'haproxy-name-length', peer: 'haproxy', applies: ({ fields }) => fields.some(([name]) => name.length > 255) },
+  { id: 'haproxy-name-length', peer: 'haproxy', applies: ({ fields }, input) => fields.some(([name]) => name.length > 255) || /\n0+[^\n]*\r\n(?:[^\n]*\n)*[^:\r\n]{256,}:/.test(input) },
   { id: 'haproxy-websocket', peer: 'haproxy', applies: (request) => valuesOf(request, 'upgrade').some((value) => /websocket/i.test(value)) && !valuesOf(request, 'sec-websocket-key').some((value) => value !== '') },
   { id: 'nginx-path', peer: 'nginx', applies: ({ target }) => leavesRoot(target) },
 ];
@@ -49,7 +49,7 @@ function leavesRoot(target: string): boolean {
 /** Fields that a peer does not hand on to its recorder, though it read them. */
 const hidden: readonly { id: string; peer: string; hides(name: string): boolean }[] = [
   { id: 'nginx-odd-names', peer: 'nginx', hides: (name) => /[^a-z0-9-]/.test(name) },
-  { id: 'nginx-hop-fields', peer: 'nginx', hides: (name) => ['expect', 'upgrade'].includes(name) },
+  { id: 'nginx-hop-fields', peer: 'nginx', hides: (name) => ['expect', 'upgrade', 'te'].includes(name) },
 ];
 
 /** The peer's own words for framing and connection stand for ours; ids and ports are other ones for each listener. */
