@@ -60,7 +60,15 @@ class Soak {
       throw error;
     }
     this.#turn = 0;
-    await this.#proxy.weir.edit(this.#config(0, 'at rest'));
+    await this.#change(this.#config(0, 'at rest'));
+  }
+
+  /** Each config is another one; that one is unchanged can only be a late word on the file that was there before. */
+  async #change(yaml: string): Promise<void> {
+    const { weir } = this.#proxy;
+    let { text } = await weir.edit(yaml);
+    while (text === 'config is unchanged') ({ text } = await weir.reloadBy(() => {}));
+    if (text !== 'config runs') throw new Error(`a reload ended with "${text}"`);
   }
 
   #config(turn: number, mark = ''): string {
@@ -82,8 +90,7 @@ class Soak {
     while (performance.now() + RELOAD_EVERY_MS < endMs && !this.#isBroken) {
       await pause(RELOAD_EVERY_MS);
       if (this.#isBroken) return;
-      const { text } = await this.#proxy.weir.edit(this.#config(++this.#turn));
-      if (text !== 'config runs') throw new Error(`a reload ended with "${text}"`);
+      await this.#change(this.#config(++this.#turn));
     }
   }
 

@@ -195,6 +195,7 @@ describe('chunked bodies', () => {
 
   it.each([
     ['an extension without end', `1;${'a'.repeat(100_000)}`],
+    ['extensions far beyond their data', `1;${'a'.repeat(1000)}\r\nx\r\n`.repeat(100)],
     ['a size without end', '0'.repeat(100_000)],
     ['a trailer section over headerSize', `1\r\nx\r\n0\r\n${'X: y\r\n'.repeat(10_000)}`],
     ['a trailer without end', `1\r\nx\r\n0\r\nX: ${'y'.repeat(100_000)}`],
