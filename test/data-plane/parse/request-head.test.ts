@@ -141,6 +141,27 @@ describe('what is refused', () => {
     expect(parse(text)).toBe(expected);
   });
 
+  it('a control byte in a value, wherever it stands among the bytes looked at together', () => {
+    const bytes = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nA: ${'v'.repeat(11)}\r\n\r\n`, 'latin1');
+    const valueStart = bytes.indexOf('vv');
+    const head = new RequestHead();
+    const wrong: string[] = [];
+    for (let at = 0; at < 11; at++) {
+      for (let byte = 0; byte < 256; byte++) {
+        for (const next of [0x20, 0x7e, 0x80, 0xff]) {
+          // What stands next to it must make no difference: neither borrow nor carry may hide it.
+          bytes.fill('v', valueStart, valueStart + 11);
+          if (at < 10) bytes[valueStart + at + 1] = next;
+          bytes[valueStart + at] = byte;
+          const mayStand = byte === 9 || (byte >= 32 && byte !== 127);
+          const isTaken = parseRequestHead(bytes, 0, bytes.length, limits, head) === bytes.length;
+          if (isTaken !== mayStand) wrong.push(`byte ${byte} at ${at} before ${next}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('too many and too large', () => {
     const many = 'X: 1\r\n'.repeat(128);
     expect(parse(`GET / HTTP/1.1\r\nHost: a\r\n${many}\r\n`)).toBe(HEAD_TOO_LARGE);
