@@ -6,6 +6,7 @@
  * 'data' is used where it does not.
  */
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { gather, handOnGathered, type ReadGatherer } from './turn-reads.ts';
 
 export interface ReadTarget {
   /** Bytes that arrived. They belong to the receiver. */
@@ -64,21 +65,30 @@ abstract class TargetHolder {
   }
 }
 
-class PushReader extends TargetHolder implements Reader {
+class PushReader extends TargetHolder implements Reader, ReadGatherer {
   isPaused = false;
   #isStopped = false;
+  /** A read of this turn waits to be handed on. */
+  #isGathered = false;
 
   constructor(socket: Socket, target: ReadTarget) {
     super(socket, target);
     socket.push = (chunk: Buffer | null): boolean => {
+      if (this.#isGathered) handOnGathered();
       if (chunk === null) {
         this.target.onEnd();
         return false;
       }
-      this.target.onBytes(chunk);
+      this.#isGathered = gather(this, chunk);
+      if (!this.#isGathered) this.target.onBytes(chunk);
       this.#isStopped = this.isPaused;
       return !this.isPaused;
     };
+  }
+
+  handOn(bytes: Buffer): void {
+    this.#isGathered = false;
+    if (!this.socket.destroyed) this.target.onBytes(bytes);
   }
 
   begin(): void {
