@@ -4,7 +4,7 @@
  *
  * A read dealt with at once runs the kernel's receiving half, the runtime, all
  * of ours and the kernel's sending half in turn. All reads first, then all
- * requests, takes 3 % less CPU at full load (docs/decisions/0005-small-reads-together.md). With few
+ * requests, takes 3 % less CPU at full load (docs/decisions/0007-small-reads-together.md). With few
  * reads a turn there is nothing to share, and the end of the turn costs a call
  * of its own: then reads are handed on at once, and gathering is tried again
  * from time to time.
