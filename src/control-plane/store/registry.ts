@@ -1,9 +1,11 @@
 /** Every store, one sorted line each. */
-import { memoryStore } from './memory-store.ts';
-import type { StoreDefinition } from './store.ts';
+import { redisStore } from './redis-store.ts';
+import type { StoreDefinition } from './store-definition.ts';
+import { memoryStore } from './tier-memory-store.ts';
 
 export const storeDefinitions: readonly StoreDefinition[] = [
   memoryStore,
+  redisStore,
 ];
 
 /** The adapter for a `tier.store`; undefined: none takes it. */

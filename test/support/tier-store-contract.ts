@@ -1,0 +1,26 @@
+/**
+ * What every adapter of the tier's store must do (src/control-plane/store/tier-store.ts),
+ * as tests: to be called in a test file, once for each way to open a store.
+ */
+import { afterEach, beforeEach, describe } from 'vitest';
+import { callContract, leaderContract, operatorContract, verdictContract } from './tier-contract/calls.ts';
+import { configContract } from './tier-contract/config.ts';
+import { hintContract, logContract, tokenContract, watchContract } from './tier-contract/extras.ts';
+import { badInputContract } from './tier-contract/bad-input.ts';
+import { tableContract } from './tier-contract/tables.ts';
+import { TierRig, type OpenedTierStore } from './tier-contract/tier-rig.ts';
+import { joinContract, leaseContract, stateContract, tierTimeContract } from './tier-contract/time-and-membership.ts';
+
+/** `open` is called for each test, and gives an empty store. */
+export function tierStoreContract(name: string, open: () => Promise<OpenedTierStore>): void {
+  describe(`the tier's store: ${name}`, () => {
+    let opened: TierRig;
+    beforeEach(async () => {
+      opened = new TierRig(await open());
+    });
+    afterEach(() => opened.close());
+
+    const rig = (): TierRig => opened;
+    for (const section of [tierTimeContract, leaseContract, joinContract, stateContract, tableContract, callContract, verdictContract, leaderContract, operatorContract, configContract, logContract, watchContract, tokenContract, hintContract, badInputContract]) section(rig);
+  });
+}
