@@ -1,8 +1,9 @@
 /**
  * All that this proxy knows and decides about backends, as one thing: verdicts
- * from probes and the store, operator states, addresses of names. The process
+ * from probes and the tier, operator states, addresses of names. The process
  * makes one, hands it each config, and asks it on behalf of the admin
- * interface. Main thread only.
+ * interface. The tier is heard through `join`, whose maker also ends it. Main
+ * thread only.
  */
 import { join } from 'node:path';
 import { inSlices, type Clock, type SlicedWork } from '../base/clock.ts';
@@ -14,26 +15,41 @@ import type { BackendTable } from '../shared/backend-table.ts';
 import type { Snapshot } from '../shared/snapshot.ts';
 import type { SnapshotRows } from '../shared/thread-messages.ts';
 import { BackendAddresses } from './backend-addresses.ts';
-import { placeBackends } from './backend-rows.ts';
+import { drainProgress, placeBackends } from './backend-rows.ts';
+import type { LastResult } from './health/check.ts';
+import type { TierPace } from './health/duty.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { PoolCount } from './health/pool-counts.ts';
-import type { LastResult } from './health/check.ts';
 import type { VerdictEvent } from './health/verdicts.ts';
-import { OperatorStates, type BackendStateEvent, type OperatorChange, type OperatorOutcome } from './operator-states.ts';
+import { parseBeside, type Beside } from './membership/beside.ts';
+import type { LinkState, Membership, MembershipEvents } from './membership/membership.ts';
+import { operatorKey, type OperatorEntry } from './operator-entry.ts';
+import { OperatorStates, type BackendStateEvent, type OperatorChange, type OperatorOutcome, type OperatorSeal } from './operator-states.ts';
 import { StateFile } from './state-file.ts';
-import { StoreLink } from './store/store-link.ts';
-import type { OperatorEntry, Store } from './store/store.ts';
+import { tierDrain, type TierDrain } from './tier-drain.ts';
+
+/** What a backend's row has seen of this proxy's traffic (counter pages). */
+export interface RowTraffic {
+  /** Grows with each answer it gives. */
+  answers(rowNumber: number): number;
+  /** Connections to it that are open and at rest. */
+  idleConnections(rowNumber: number): number;
+}
 
 export interface BackendsOptions {
   readonly table: BackendTable;
-  readonly store: Store;
-  /** This proxy's id (`--node`). */
-  readonly member: string;
+  /** Gives this proxy's place in its tier; tells `events` from a later turn of the loop on. The caller ends it. */
+  readonly join: (events: MembershipEvents) => Membership;
   /** Held by this process alone. */
   readonly stateDir: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly traffic?: RowTraffic;
+  /** null: the tier has no key. */
+  readonly seal?: OperatorSeal | null;
+  /** `isolated` is another than before. */
+  readonly onIsolated?: () => void;
   readonly dial?: Dial;
   readonly lookup?: Lookup;
 }
@@ -44,26 +60,38 @@ export interface BackendDetail {
   readonly sinceMs: number;
   /** Why it is, and if it is up but its last probe failed, that. */
   readonly reason: string;
-  /** Of its last probe; null: none yet, or it is not probed. */
+  /** Members whose reports decided its verdict; empty: none did. */
+  readonly by: readonly string[];
+  /** Of its last probe by this proxy; null: none yet, or it is not probed here. */
   readonly lastResult: LastResult | null;
   /** null: none, the file's state and weight hold. */
   readonly operator: OperatorEntry | null;
 }
 
 const OPERATOR_STATES_FILE = 'operator-states.json';
+/** Until the first config says otherwise: the defaults of the config's `tier`. */
+const FIRST_PACE: TierPace = { heartbeatMs: 1000, leaseMs: 3000, probers: 3 };
+/** Draining backends that are told of at each heartbeat; of further ones members are said to be unheard. */
+const DRAINING_MAX = 200;
+/** Members that the store is asked about at once. */
+const BESIDE_MAX = 500;
 
 export class Backends {
+  readonly #options: BackendsOptions;
   readonly #table: BackendTable;
   readonly #monitor: HealthMonitor;
   readonly #resolver: NameResolver;
   readonly #addresses: BackendAddresses;
-  readonly #link: StoreLink;
   readonly #operatorStates: OperatorStates;
+  readonly #membership: Membership;
   #identities = new Map<number, { readonly pool: string; readonly address: string }>();
   #probedPools = new Set<string>();
+  #pace = FIRST_PACE;
+  #wasAway = false;
 
   private constructor(options: BackendsOptions, operatorStates: OperatorStates) {
-    const { clock, random, store, member, log } = options;
+    const { clock, random, traffic } = options;
+    this.#options = options;
     this.#table = options.table;
     this.#operatorStates = operatorStates;
     this.#resolver = new NameResolver({
@@ -76,26 +104,26 @@ export class Backends {
       },
     });
     this.#addresses = new BackendAddresses(this.#resolver);
-    this.#monitor = new HealthMonitor({ clock, random, dial: options.dial ?? systemDial, names: this.#resolver, report: (report) => this.#link.report(report) });
-    this.#link = new StoreLink({
-      store,
-      member,
+    const membership = options.join(this.#events());
+    this.#membership = membership;
+    this.#monitor = new HealthMonitor({
       clock,
       random,
-      listener: {
-        onVerdict: (check, entry) => this.#monitor.acceptVerdict(check, entry),
-        onOperatorState: (key, entry) => this.#operatorStates.accept(key, entry),
-        onState: (reason) => (reason === null ? log.info('the store answers') : log.warn('the store is away: going on with what this proxy sees', { reason })),
-      },
+      dial: options.dial ?? systemDial,
+      names: this.#resolver,
+      membership,
+      pace: () => this.#pace,
+      ...(traffic === undefined ? {} : { answersOf: (row) => traffic.answers(row) }),
+      onIsolated: (isolated) => this.#onIsolated(isolated),
     });
-    operatorStates.publishTo((entry) => this.#link.putOperatorState(entry));
+    operatorStates.publishTo((entry) => membership.putOperatorState(entry));
     operatorStates.subscribe(({ rowNumber }) => this.#monitor.stateChanged(rowNumber));
   }
 
   static async open(options: BackendsOptions): Promise<Backends> {
-    const { clock, log, stateDir } = options;
+    const { clock, log, stateDir, seal = null } = options;
     const file = new StateFile(join(stateDir, OPERATOR_STATES_FILE));
-    return new Backends(options, await OperatorStates.open({ clock, log, file }));
+    return new Backends(options, await OperatorStates.open({ clock, log, file, seal }));
   }
 
   /**
@@ -106,17 +134,28 @@ export class Backends {
    * Thousands of backends take several turns of the loop, and the caller waits
    * for the end before the next config.
    */
-  apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): Promise<void> {
+  apply(snapshot: AppliedSnapshot, rows: AppliedRows): Promise<void> {
     return inSlices(this.#apply(snapshot, rows));
   }
 
-  *#apply(snapshot: Pick<Snapshot, 'pools'>, rows: Pick<SnapshotRows, 'pools' | 'backends'>): SlicedWork {
+  /** Whether the config applied last is the tier's, or one whose new backends the other members do not know. */
+  setCommitted(isCommitted: boolean): void {
+    this.#monitor.setCommitted(isCommitted);
+  }
+
+  *#apply(snapshot: AppliedSnapshot, rows: AppliedRows): SlicedWork {
+    if (snapshot.tier !== undefined) this.#pace = snapshot.tier;
     const placed = placeBackends(snapshot, rows, this.#table);
     this.#identities = new Map(placed.map(({ number, pool, backend }) => [number, { pool: pool.name, address: backend.address }]));
     this.#probedPools = new Set(snapshot.pools.filter(({ health }) => health !== null).map(({ name }) => name));
     yield* this.#operatorStates.apply(placed);
     this.#addresses.apply(placed);
     yield* this.#monitor.apply(placed);
+  }
+
+  /** A worker ejected this row's backend, since it refused a connect (message `ejected`). */
+  refused(rowNumber: number): void {
+    this.#monitor.refused(rowNumber);
   }
 
   /** A worker's connect to this row's backend failed (message `resolve`). */
@@ -138,9 +177,16 @@ export class Backends {
     return {
       sinceMs: standing?.sinceMs ?? 0,
       reason: isDoubted ? lastResult.reason : (standing?.reason ?? ''),
+      by: standing?.by ?? [],
       lastResult,
       operator: identity === undefined ? null : this.#operatorStates.get(identity.pool, identity.address),
     };
+  }
+
+  /** Identity of the check behind a row, by which the tier's reports are asked for; null: none is probed. */
+  checkOf(rowNumber: number): string | null {
+    const check = this.#monitor.checkOf(rowNumber);
+    return check === undefined || check.plan === null ? null : check.key;
   }
 
   /** Of a pool's probes since the process started; null: it has none. */
@@ -173,14 +219,71 @@ export class Backends {
     return this.#operatorStates.subscribe(listener);
   }
 
-  /** Why the store is away; null: it answers. */
-  get storeAwayReason(): string | null {
-    return this.#link.awayReason;
+  /** This proxy's own eyes contradict most of what the tier holds: it raises no suspicion. */
+  get isolated(): boolean {
+    return this.#monitor.isolated;
   }
 
-  async stop(): Promise<void> {
+  /** Beside this member's record: what is left here on backends that an operator drains, and how new a word of his is known here. */
+  draining(): NonNullable<Beside['draining']> {
+    const said: NonNullable<Beside['draining']> = {};
+    for (const { key, placed, stampMs } of this.#operatorStates.draining().slice(0, DRAINING_MAX)) {
+      const { inFlight, connections } = drainProgress(placed.row, this.#options.traffic?.idleConnections(placed.number) ?? 0);
+      said[key] = { inFlight: Math.max(inFlight, connections), stampMs };
+    }
+    return said;
+  }
+
+  /** How far all living members have drained a backend; null: no operator drains it. Rejects when the store is away. */
+  async tierDrain(pool: string, address: string): Promise<TierDrain | null> {
+    const entry = this.#operatorStates.get(pool, address);
+    if (entry === null || entry.state === 'ready') return null;
+    const { id, members, store } = this.#membership;
+    const key = operatorKey(pool, address);
+    const besides = new Map<string, Beside>();
+    const ids = [...new Set([...members.keys(), id])];
+    for (let from = 0; from < ids.length; from += BESIDE_MAX) {
+      for (const [member, text] of await store.beside(ids.slice(from, from + BESIDE_MAX))) besides.set(member, parseBeside(text));
+    }
+    // Of itself a proxy need not ask.
+    besides.set(id, { draining: this.draining() });
+    return tierDrain(key, entry.stampMs, ids, besides);
+  }
+
+  /** The tier's link is ended by whoever made it. */
+  stop(): void {
     this.#monitor.stop();
     this.#resolver.stop();
-    await this.#link.stop();
+  }
+
+  #events(): MembershipEvents {
+    return {
+      onVerdict: (check, entry) => this.#monitor.acceptVerdict(check, entry),
+      onOperatorState: (key, text) => this.#operatorStates.accept(key, text),
+      onMembers: () => this.#monitor.membersChanged(),
+      onSuspicions: (checks) => this.#monitor.suspected(checks),
+      onConfig: ({ rollout }) => this.#monitor.rolloutChanged(rollout !== null),
+      onState: (state) => this.#onLinkState(state),
+    };
+  }
+
+  #onLinkState({ phase, reason }: LinkState): void {
+    const { log } = this.#options;
+    if (phase === 'autonomous') log.warn('the store is away: going on with what this proxy sees', { reason });
+    else if (phase === 'settling') log.warn('handing over to the store: the own view holds for a lease', { reason });
+    else if (phase === 'connected' && this.#wasAway) log.info('the store answers');
+    this.#wasAway = phase === 'autonomous' || (this.#wasAway && phase !== 'connected');
+    this.#monitor.dutyChanged();
+  }
+
+  #onIsolated(isolated: boolean): void {
+    const { log, onIsolated } = this.#options;
+    if (isolated) log.warn('isolated: this proxy is refused by most backends that the tier holds to be up');
+    else log.info('no longer isolated');
+    onIsolated?.();
   }
 }
+
+/** `tier` absent: its pace stays as it was. */
+type AppliedSnapshot = Pick<Snapshot, 'pools'> & Partial<Pick<Snapshot, 'tier'>>;
+type AppliedRows = Pick<SnapshotRows, 'pools' | 'backends'>;

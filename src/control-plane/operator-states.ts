@@ -16,11 +16,11 @@ import type { Log } from '../observe/log.ts';
 import type { PoolRow } from '../shared/backend-table.ts';
 import type { BackendState } from '../shared/snapshot.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from './backend-rows.ts';
+import { isBackendKey, isNewer, operatorKey, operatorPut, parseOperatorEntry, WEIGHT_MAX, type OperatorEntry } from './operator-entry.ts';
 import type { StateFile } from './state-file.ts';
-import { operatorKey, type OperatorEntry } from './store/store.ts';
+import type { OperatorPut } from './store/tier-store.ts';
 
 const KEPT_ABSENT_MS = 7 * 86_400_000;
-const WEIGHT_MAX = 1000;
 
 /** What is left out stays as it is. */
 export interface OperatorChange {
@@ -50,9 +50,18 @@ export interface BackendStateEvent {
   readonly atMs: number;
 }
 
+/** Of a tier with a key: words go out sealed, and what is not sealed is not taken. */
+export interface OperatorSeal {
+  sealOperatorState(key: string, text: string): string;
+  /** The text that was sealed; null: not by this key. */
+  openOperatorState(key: string, text: string): string | null;
+}
+
 export interface OperatorStatesOptions {
   readonly clock: Clock;
   readonly file: StateFile;
+  /** null: the tier has no key. */
+  readonly seal?: OperatorSeal | null;
   readonly log: Pick<Log, 'warn' | 'error'>;
 }
 
@@ -76,7 +85,7 @@ export class OperatorStates {
   readonly #entries = new Map<string, Kept>();
   readonly #listeners = new Set<(event: BackendStateEvent) => void>();
   #placed = new Map<string, PlacedBackend>();
-  #publish: (entry: OperatorEntry) => void = () => undefined;
+  #publish: (entry: OperatorPut) => void = () => undefined;
 
   private constructor(options: OperatorStatesOptions) {
     this.#options = options;
@@ -102,9 +111,9 @@ export class OperatorStates {
   }
 
   /** `publish` tells the tier: at once all that stands, backends not in the config included, and then each change made here. */
-  publishTo(publish: (entry: OperatorEntry) => void): void {
+  publishTo(publish: (entry: OperatorPut) => void): void {
     this.#publish = publish;
-    for (const entry of this.#entries.values()) publish(entryOf(entry));
+    for (const entry of this.#entries.values()) this.#tellTier(entry);
   }
 
   /** The operator's word on a backend; null: none, the file alone counts. */
@@ -160,15 +169,32 @@ export class OperatorStates {
       stampMs: Math.max(this.#options.clock.wallMs(), (former?.stampMs ?? 0) + 1),
     };
     const durable = this.#take(key, entry);
-    this.#publish(entry);
+    this.#tellTier(entry);
     return { kind: 'set', entry, durable: await durable };
   }
 
-  /** The tier's word; an older one than what is known here changes nothing. */
-  accept(key: string, entry: OperatorEntry | null): void {
+  /** The tier's word; an older one than what is known here, or its absence, changes nothing. */
+  accept(key: string, text: string | null): void {
+    if (text === null || !isBackendKey(key)) return;
+    const { seal = null, log } = this.#options;
+    const opened = seal === null ? text : seal.openOperatorState(key, text);
+    const entry = opened === null ? null : parseOperatorEntry(key, opened);
+    if (entry === null) {
+      log.warn("an operator state of the tier's is passed over", { key, cause: opened === null ? "it is not signed with the tier's key" : 'not in the expected form' });
+      return;
+    }
     const former = this.#entries.get(key);
-    if (entry === null || (former !== undefined && !isNewer(entry, former))) return;
-    void this.#take(key, entry);
+    if (former === undefined || isNewer(entry, former)) void this.#take(key, entry);
+  }
+
+  /** Newest word on each backend of the config that takes nothing new because of it, newest first. */
+  draining(): readonly { readonly key: string; readonly placed: PlacedBackend; readonly stampMs: number }[] {
+    const found: { key: string; placed: PlacedBackend; stampMs: number }[] = [];
+    for (const [key, { state, stampMs }] of this.#entries) {
+      const placed = this.#placed.get(key);
+      if (placed !== undefined && state !== 'ready') found.push({ key, placed, stampMs });
+    }
+    return found.sort((a, b) => b.stampMs - a.stampMs);
   }
 
   /** True once it is on the disk, false if it could not be written. */
@@ -180,6 +206,12 @@ export class OperatorStates {
       this.#tell(placed, entry);
     }
     return this.#persist();
+  }
+
+  #tellTier(entry: OperatorEntry): void {
+    const { seal = null } = this.#options;
+    const put = operatorPut(entry);
+    this.#publish(seal === null ? put : { ...put, text: seal.sealOperatorState(put.key, put.text) });
   }
 
   #tell(placed: PlacedBackend, { pool, address, reason, by }: OperatorEntry): void {
@@ -241,8 +273,4 @@ function saysNothing({ state, weight }: OperatorEntry): boolean {
 
 function entryOf({ pool, address, state, weight, reason, by, stampMs }: Kept): OperatorEntry {
   return { pool, address, state, weight, reason, by, stampMs };
-}
-
-function isNewer(entry: OperatorEntry, former: OperatorEntry): boolean {
-  return entry.stampMs === former.stampMs ? entry.by > former.by : entry.stampMs > former.stampMs;
 }

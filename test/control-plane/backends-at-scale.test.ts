@@ -7,8 +7,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { Backends } from '../../src/control-plane/backends.ts';
 import { BACKENDS_PER_TURN } from '../../src/control-plane/backend-rows.ts';
-import { storeDefinition } from '../../src/control-plane/store/registry.ts';
+import type { Membership } from '../../src/control-plane/membership/membership.ts';
 import { BackendRig, type PoolSketch } from '../support/backend-rig.ts';
+import { joinAlone } from '../support/lone-tier.ts';
 import { turnsDuring } from '../support/loop-turns.ts';
 
 const COUNT = 5000;
@@ -19,7 +20,8 @@ afterEach(() => rm(folder, { recursive: true }));
 it('are taken over in slices', async () => {
   const rig = new BackendRig();
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const backends = await Backends.open({ table: rig.table, store: storeDefinition('none')!.open('none'), member: 'a', stateDir: folder, clock: systemClock, random: systemRandom, log });
+  let membership: Membership | null = null;
+  const backends = await Backends.open({ table: rig.table, join: (events) => (membership = joinAlone()(events)), stateDir: folder, clock: systemClock, random: systemRandom, log });
   const told: string[] = [];
   backends.onVerdict(({ address }) => told.push(address));
   const sketch = (from: number, weight: number): PoolSketch => ({
@@ -39,5 +41,6 @@ it('are taken over in slices', async () => {
   expect(rig.row('web', `10.0.${COUNT >> 8}.${COUNT & 255}:80`).weight).toBe(7);
   expect(backends.detail(rig.numberOf('web', `10.0.${COUNT >> 8}.${COUNT & 255}:80`))).toMatchObject({ reason: 'not probed' });
   expect(told).toEqual([]);
-  await backends.stop();
+  backends.stop();
+  await membership!.stop();
 });

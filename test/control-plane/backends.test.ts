@@ -5,12 +5,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { Backends } from '../../src/control-plane/backends.ts';
+import { Backends, type BackendsOptions } from '../../src/control-plane/backends.ts';
+import type { TierDrain } from '../../src/control-plane/tier-drain.ts';
+import { besideText } from '../../src/control-plane/membership/beside.ts';
 import { drainProgress } from '../../src/control-plane/backend-rows.ts';
-import { storeDefinition } from '../../src/control-plane/store/registry.ts';
+import type { Membership } from '../../src/control-plane/membership/membership.ts';
+import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
+import type { BackendTable } from '../../src/shared/backend-table.ts';
 import type { Lookup } from '../../src/net/resolve-name.ts';
 import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
 import { BackendRig, healthSpec, type PoolSketch } from '../support/backend-rig.ts';
+import { joinAlone, type LoneTierOptions } from '../support/lone-tier.ts';
 import { OddBackend, refusingPort } from '../support/odd-backends.ts';
 
 const health = healthSpec({ intervalMs: 50, fastIntervalMs: 20 });
@@ -18,20 +23,27 @@ const health = healthSpec({ intervalMs: 50, fastIntervalMs: 20 });
 let folder: string;
 let rig: BackendRig;
 const opened: Backends[] = [];
+const joined: Membership[] = [];
 const running: OddBackend[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weir-backends-'));
   rig = new BackendRig();
 });
 afterEach(async () => {
-  await Promise.all([...opened.splice(0), ...running.splice(0)].map((one) => one.stop()));
+  for (const one of opened.splice(0)) one.stop();
+  await Promise.all([...joined.splice(0), ...running.splice(0)].map((one) => one.stop()));
   await rm(folder, { recursive: true });
 });
 
-async function open(lookup?: Lookup): Promise<Backends> {
+/** `tier`: which member of which store it is; absent: a tier of one. */
+async function open(lookup?: Lookup, { tier = {}, table = rig.table, stateDir = folder }: { tier?: LoneTierOptions; table?: BackendTable; stateDir?: string } = {}): Promise<Backends> {
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const store = storeDefinition('none')!.open('none');
-  const backends = await Backends.open({ table: rig.table, store, member: 'a', stateDir: folder, clock: systemClock, random: systemRandom, log, ...(lookup === undefined ? {} : { lookup }) });
+  const join: BackendsOptions['join'] = (events) => {
+    const membership = joinAlone(tier)(events);
+    joined.push(membership);
+    return membership;
+  };
+  const backends = await Backends.open({ table, join, stateDir, clock: systemClock, random: systemRandom, log, ...(lookup === undefined ? {} : { lookup }) });
   opened.push(backends);
   return backends;
 }
@@ -103,7 +115,7 @@ describe('backends', () => {
     expect(await first.setState('web', address, { state: 'disabled', reason: 'disk' }, 'ada')).toMatchObject({ kind: 'set', durable: true });
     expect(rig.row('web', address)).toMatchObject({ state: 'disabled', verdict: 'unknown' });
     expect(first.firstVerdictsKnown()).toBe(true);
-    await first.stop();
+    first.stop();
 
     rig = new BackendRig();
     const second = await open();
@@ -177,5 +189,53 @@ describe('drained', () => {
     row.addInFlight(-1);
     expect(drainProgress(row, 1).drained).toBe(false);
     expect(drainProgress(row, 2)).toEqual({ inFlight: 0, connections: 0, drained: true });
+  });
+});
+
+describe('two members', () => {
+  const ADDRESS = '127.0.0.1:81';
+  const sketch: PoolSketch = { name: 'web', backends: [ADDRESS] };
+
+  /** Both over one store, each with a disk and a table of its own. */
+  async function two(): Promise<[Backends, Backends, BackendRig]> {
+    const store = new TierMemoryStore({ clock: systemClock });
+    const otherRig = new BackendRig();
+    const one = await open(undefined, { tier: { store, id: 'a' } });
+    const other = await open(undefined, { tier: { store, id: 'b' }, table: otherRig.table, stateDir: join(folder, 'other') });
+    apply(one, sketch);
+    const { snapshot, rows } = otherRig.snapshot(sketch);
+    await other.apply(snapshot, rows);
+    while (joined.some(({ members }) => members.size < 2)) await nextState();
+    return [one, other, otherRig];
+  }
+
+  const nextState = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('hear what an operator said to either, with who and when', async () => {
+    const [one, other, otherRig] = await two();
+    const heard = new Promise<void>((resolve) => other.onState(() => resolve()));
+    await one.setState('web', ADDRESS, { state: 'drain', reason: 'disk' }, 'ada');
+    await heard;
+    expect(otherRig.row('web', ADDRESS).state).toBe('drain');
+    expect(other.detail(otherRig.numberOf('web', ADDRESS)).operator).toEqual(one.detail(rig.numberOf('web', ADDRESS)).operator);
+  });
+
+  it('have drained a backend once both have seen the word and have nothing on it', async () => {
+    const [one, other, otherRig] = await two();
+    expect(await one.tierDrain('web', ADDRESS)).toBeNull();
+    for (const [at, backends] of [one, other].entries()) joined[at]!.besideSource = () => besideText({ draining: backends.draining() });
+    otherRig.row('web', ADDRESS).addInFlight(2);
+    await one.setState('web', ADDRESS, { state: 'drain' }, 'ada');
+    expect(await one.tierDrain('web', ADDRESS)).toMatchObject({ drained: false, unheard: ['b'] });
+    const told = async (): Promise<TierDrain | null> => {
+      while (((await one.tierDrain('web', ADDRESS))?.unheard.length ?? 0) > 0) await nextState();
+      return one.tierDrain('web', ADDRESS);
+    };
+    expect(await told()).toEqual({ drained: false, inFlight: 2, busy: ['b'], unheard: [] });
+    otherRig.row('web', ADDRESS).addInFlight(-2);
+    while ((await one.tierDrain('web', ADDRESS))?.drained !== true) await nextState();
+    await one.setState('web', ADDRESS, { state: 'ready' }, 'ada');
+    expect(await one.tierDrain('web', ADDRESS)).toBeNull();
+    expect(one.draining()).toEqual({});
   });
 });

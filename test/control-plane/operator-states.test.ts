@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inSlices } from '../../src/base/clock.ts';
 import { OperatorStates, type BackendStateEvent } from '../../src/control-plane/operator-states.ts';
+import { operatorKey, operatorPut, type OperatorEntry } from '../../src/control-plane/operator-entry.ts';
 import { StateFile } from '../../src/control-plane/state-file.ts';
-import { operatorKey, type OperatorEntry } from '../../src/control-plane/store/store.ts';
+import type { OperatorPut } from '../../src/control-plane/store/tier-store.ts';
 import type { BackendState } from '../../src/shared/snapshot.ts';
 import { BackendRig } from '../support/backend-rig.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -174,37 +175,89 @@ describe('an entry whose backend is not in the config', () => {
 
 describe('the tier', () => {
   const entry = (changes: Partial<OperatorEntry> = {}): OperatorEntry => ({ pool: 'web', address: A, state: 'drain', weight: null, reason: '', by: 'b', stampMs: clock.wallMs(), ...changes });
+  const accept = (states: OperatorStates, changes: Partial<OperatorEntry> = {}): void => {
+    const { key, text } = operatorPut(entry(changes));
+    states.accept(key, text);
+  };
 
   it('is told what stands, and each change made here', async () => {
     const states = await open();
     apply(states);
     await states.set('web', A, { state: 'drain' }, 'me');
-    const published: OperatorEntry[] = [];
+    const published: OperatorPut[] = [];
     states.publishTo((told) => published.push(told));
-    expect(published).toMatchObject([{ address: A, state: 'drain' }]);
-    await states.set('web', B, { weight: 2 }, 'me');
-    expect(published[1]).toMatchObject({ address: B, state: 'ready', weight: 2 });
-    states.accept(operatorKey('web', A), entry({ stampMs: clock.wallMs() + 10, state: 'ready' }));
+    const stampMs = clock.wallMs();
+    expect(published).toEqual([{ key: `web ${A}`, stampMs, by: 'me', text: `${stampMs} me {"state":"drain","weight":null,"reason":"","by":"me"}` }]);
+    await states.set('web', B, { weight: 2 }, 'Ada Lovelace');
+    expect(published[1]).toMatchObject({ key: `web ${B}`, by: 'Ada_Lovelace' });
+    accept(states, { stampMs: clock.wallMs() + 10, state: 'ready' });
     expect(published).toHaveLength(2);
   });
 
-  it('has its word taken if it is the newer one', async () => {
+  it('has its word taken if it is the newer one, and kept on the disk', async () => {
     const states = await open();
     apply(states);
     await states.set('web', A, { state: 'disabled' }, 'me');
-    states.accept(operatorKey('web', A), entry({ stampMs: clock.wallMs() - 1 }));
+    accept(states, { stampMs: clock.wallMs() - 1 });
     expect(rig.row('web', A).state).toBe('disabled');
-    states.accept(operatorKey('web', A), entry({ stampMs: clock.wallMs() + 1 }));
+    accept(states, { stampMs: clock.wallMs() + 1, by: 'Ada Lovelace', reason: 'disk' });
     expect(rig.row('web', A).state).toBe('drain');
     states.accept(operatorKey('web', A), null);
     expect(rig.row('web', A).state).toBe('drain');
+    await states.set('web', B, { weight: 1 }, 'me');
+    const next = await open();
+    expect(next.get('web', A)).toMatchObject({ state: 'drain', by: 'Ada Lovelace', reason: 'disk' });
   });
 
   it('does not keep an operator here from being the newest, though the clock went back', async () => {
     const states = await open();
     apply(states);
-    states.accept(operatorKey('web', A), entry({ stampMs: clock.wallMs() + DAY_MS }));
+    accept(states, { stampMs: clock.wallMs() + DAY_MS });
     await states.set('web', A, { state: 'ready' }, 'me');
     expect(rig.row('web', A).state).toBe('ready');
+  });
+
+  it.each(['', 'x', '9e9 b {}', '9 b', '9 b {', '9 b {}', '9 b {"state":"asleep","weight":null,"reason":"","by":"b"}', '9 b {"state":"drain","weight":1001,"reason":"","by":"b"}'])('that says %j is passed over, and that is said', async (text) => {
+    const states = await open();
+    apply(states);
+    states.accept(operatorKey('web', A), text);
+    expect(rig.row('web', A).state).toBe('ready');
+    expect(said).toEqual(["an operator state of the tier's is passed over"]);
+  });
+
+  it('may hold words about other things than backends', async () => {
+    const states = await open();
+    states.accept('member', '9 b {}');
+    expect(said).toEqual([]);
+  });
+
+  it('with a key takes only what is sealed with it', async () => {
+    const seal = { sealOperatorState: (key: string, text: string) => `${text} sealed ${key}`, openOperatorState: (key: string, text: string) => (text.endsWith(` sealed ${key}`) ? text.slice(0, -` sealed ${key}`.length) : null) };
+    const states = await OperatorStates.open({ clock, file: new StateFile(path()), seal, log: { warn: (text) => said.push(text), error: (text) => said.push(text) } });
+    apply(states);
+    const published: OperatorPut[] = [];
+    states.publishTo((told) => published.push(told));
+    await states.set('web', B, { state: 'drain' }, 'me');
+    expect(published[0]!.text).toMatch(/ sealed web /);
+    const { key, text } = operatorPut(entry());
+    states.accept(key, text);
+    expect(rig.row('web', A).state).toBe('ready');
+    expect(said).toHaveLength(1);
+    states.accept(key, seal.sealOperatorState(key, text));
+    expect(rig.row('web', A).state).toBe('drain');
+  });
+
+  it('is told what drains here, the newest word first', async () => {
+    const states = await open();
+    apply(states);
+    await states.set('web', A, { state: 'drain' }, 'me');
+    await clock.advance(5);
+    await states.set('web', B, { state: 'disabled' }, 'me');
+    expect(states.draining().map(({ key, stampMs }) => [key, stampMs])).toEqual([
+      [`web ${B}`, clock.wallMs()],
+      [`web ${A}`, clock.wallMs() - 5],
+    ]);
+    await states.set('web', B, { state: 'ready' }, 'me');
+    expect(states.draining().map(({ key }) => key)).toEqual([`web ${A}`]);
   });
 });

@@ -5,13 +5,15 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
-import { Backends } from '../../control-plane/backends.ts';
+import { Backends, type BackendsOptions } from '../../control-plane/backends.ts';
+import type { OperatorSeal } from '../../control-plane/operator-states.ts';
 import type { RolloutParticipant } from '../../control-plane/rollout/apply.ts';
-import { storeDefinition } from '../../control-plane/store/registry.ts';
 import type { EventLog, EventBody } from '../../observe/event-log.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RunningConfig } from '../../observe/metrics-source.ts';
 import type { BackendTable } from '../../shared/backend-table.ts';
+import type { CounterPages } from '../../shared/counter-pages.ts';
+import { rowTraffic } from './row-traffic.ts';
 
 export interface BackendsParticipantOptions {
   readonly clock: Clock;
@@ -20,6 +22,10 @@ export interface BackendsParticipantOptions {
   readonly stateDir: string;
   readonly events: EventLog;
   readonly log: Log;
+  /** Of the workers, in whatever order. */
+  readonly counters?: readonly CounterPages[];
+  /** Whether this proxy is isolated has changed. */
+  readonly onIsolated: () => void;
 }
 
 export class BackendsParticipant implements RolloutParticipant {
@@ -32,21 +38,21 @@ export class BackendsParticipant implements RolloutParticipant {
     this.#options = options;
   }
 
-  /** null until the first config is prepared. */
+  /** null until it has been opened. */
   get backends(): Backends | null {
     return this.#backends;
   }
 
-  /** `tier.store` is fixed at start, so the first config opens it for good. */
-  async prepare({ snapshot }: RunningConfig): Promise<readonly string[]> {
-    if (this.#backends !== null) return [];
-    const definition = storeDefinition(snapshot.tier.store);
-    if (definition === undefined) return [`tier.store ${snapshot.tier.store} is not built yet`];
-    const { table, node, stateDir, clock, log } = this.#options;
-    const store = definition.open(snapshot.tier.store);
-    this.#backends = await Backends.open({ table, store, member: node, stateDir, clock, random: systemRandom, log });
+  /** Reads what this proxy has on its disk about backends, and joins: before any config runs. `seal`: of a tier with a key. */
+  async open(join: BackendsOptions['join'], seal: OperatorSeal | null): Promise<void> {
+    const { table, stateDir, clock, log, counters, onIsolated } = this.#options;
+    const traffic = counters === undefined ? {} : { traffic: rowTraffic(counters) };
+    this.#backends = await Backends.open({ table, join, stateDir, clock, random: systemRandom, log, seal, onIsolated, ...traffic });
     this.#report(this.#backends);
-    return [];
+  }
+
+  prepare(): Promise<readonly string[]> {
+    return Promise.resolve(this.#backends === null ? ['the file changed while this proxy started: start it again'] : []);
   }
 
   async commit({ snapshot, rows }: RunningConfig): Promise<void> {
@@ -64,11 +70,13 @@ export class BackendsParticipant implements RolloutParticipant {
   ejected(row: number, forMs: number, reason: string): void {
     const identity = this.#identities.get(row);
     if (identity === undefined) return;
+    if (reason === 'refused') this.#backends?.refused(row);
     this.#tell('warn', 'backend ejected', { type: 'ejection', ...identity, ejected: true, forMs, reason });
   }
 
-  async stop(): Promise<void> {
-    await this.#backends?.stop();
+  /** Whoever made this proxy's place in the tier ends it. */
+  stop(): void {
+    this.#backends?.stop();
   }
 
   #report(backends: Backends): void {

@@ -1,13 +1,15 @@
 /**
  * Which checks a snapshot asks for, and what becomes of those there were. A
- * check whose key stays keeps everything. A changed one inherits its address's
- * verdict and counts anew. A backend new to the config is `unknown` until its
- * first result, even if its row still remembers an earlier life.
+ * check whose key stays keeps everything. A new one takes the tier's verdict; if
+ * there is none, a changed one inherits its address's, and a backend new to the
+ * config is `unknown` until its first result, even if its row still remembers
+ * an earlier life.
  */
 import type { SlicedWork } from '../../base/clock.ts';
 import type { Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
+import type { VerdictEntry } from '../store/entry-texts.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
 import { Check, checkKey, digestOf, type ProbePlan } from './check.ts';
 import { probeDefinition } from './registry.ts';
@@ -21,10 +23,13 @@ export interface CheckChanges {
 
 export class CheckSet {
   readonly #verdicts: Verdicts;
+  /** What the tier holds, by check, whether or not a config here asks for it. */
+  readonly #ofTier: ReadonlyMap<string, VerdictEntry>;
   #index = new CheckIndex();
 
-  constructor(verdicts: Verdicts) {
+  constructor(verdicts: Verdicts, ofTier: ReadonlyMap<string, VerdictEntry>) {
     this.#verdicts = verdicts;
+    this.#ofTier = ofTier;
   }
 
   get(key: string): Check | undefined {
@@ -65,10 +70,12 @@ export class CheckSet {
       const known = former.get(key);
       const check = known ?? new Check(key, group.rows[0]!.backend, group.plan);
       (known === undefined ? added : kept).push(check);
-      if (known === undefined) check.restart(inheritedVerdict(group.rows.filter(({ number }) => formerRows.has(number))));
+      // Nobody probes what is disabled, so what the tier may still hold of it is no news.
+      const ofTier = group.rows.every(({ row }) => row.state === 'disabled') ? undefined : this.#ofTier.get(key);
+      if (known === undefined) check.restart(ofTier?.verdict ?? inheritedVerdict(group.rows.filter(({ number }) => formerRows.has(number))));
       check.replaceRows(group.rows);
       next.add(check);
-      if (check.verdict !== 'unknown') this.#verdicts.give(check.rows, check.verdict, 'as found by the same check');
+      if (check.verdict !== 'unknown') this.#verdicts.give(check.rows, check.verdict, ofTier ?? { reason: 'as found by the same check' });
       if (next.checks.size % BACKENDS_PER_TURN === 0) yield;
     }
     this.#index = next;

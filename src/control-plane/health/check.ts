@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Verdict } from '../../shared/backend-table.ts';
 import type { BackendSpec, HealthSpec } from '../../shared/snapshot.ts';
 import type { PlacedBackend } from '../backend-rows.ts';
+import type { Assignment } from './duty.ts';
 import { EjectionPasses } from './ejections.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { RiseFall } from './rise-fall.ts';
@@ -46,16 +47,21 @@ export class Check {
   readonly plan: ProbePlan | null;
   rows: readonly CheckRow[] = [];
   riseFall = new RiseFall('unknown');
-  /** What the tier holds; for a tier of one, what this prober concluded. */
+  /** What the tier holds, or was taken over from a former check of the address. */
   verdict: Verdict = 'unknown';
+  /** When this proxy is to probe it; null: it is not. */
+  assignment: Assignment | null = null;
+  /** Of the last probe of this proxy while it is on duty for it. */
   lastResult: LastResult | null = null;
+  /** Monotonic time since which it is suspected, until a probe begun after that concludes; null: it is not. */
+  suspectFromMs: number | null = null;
+  /** Monotonic time of this proxy's last suspicion. */
+  suspectedMs = Number.NEGATIVE_INFINITY;
   /** Void results in a row. */
   voids = 0;
   attempt: Attempt | null = null;
   /** All its rows are disabled: not probed. */
   suspended = false;
-  /** Its first regular interval has been cut short, by chance: checks added together drift apart. */
-  phased = false;
 
   constructor(key: string, backend: BackendSpec, plan: ProbePlan | null) {
     this.key = key;
@@ -82,6 +88,7 @@ export class Check {
     this.verdict = verdict;
     this.lastResult = null;
     this.voids = 0;
+    this.suspectFromMs = null;
   }
 }
 

@@ -1,90 +1,101 @@
 /**
- * Probes every check of the running config and concludes from the results:
+ * Health as this proxy sees and shares it. Checks of the running config that
+ * are its duty are probed, and concluded from:
  *
- *   1 due      its time has come, or a change asks for a probe at once
- *   2 attempt  one probe of its type, bounded in time and in number
- *   3 judge    void? pass or failure, rise and fall
- *   4 report   a changed opinion goes to the store, whose verdict comes back
+ *   1 duty     the tier's roster says whose check it is, at which times
+ *   2 attempt  prober.ts makes one probe, or says that it was void
+ *   3 judge    rise and fall make results a conclusion
+ *   4 report   opinions.ts tells the tier; the tier's verdict comes back
  *              through `acceptVerdict` and from there into the rows
  *
- * `interval` is from start to start, a little jittered; `fastInterval` follows
- * a result unlike the opinion, unless it is the longer of the two. A failure
- * across a stall of this thread, or for want of our own resources, is void and
- * the probe repeated at once. Runs on the main thread, never throws for what a
- * backend does, and holds no turn of the loop for long: one timer serves all
- * checks, and what is due starts a slice at a time.
+ * Checks of others follow the tier's verdicts. `interval` is from start to
+ * start; `fastInterval` follows a result unlike the conclusion, and one unlike
+ * the verdict, unless it is the longer of the two. Runs on the main thread, and
+ * never throws for what a backend does.
  */
-import type { Clock, SlicedWork, Timer } from '../../base/clock.ts';
+import { inSlices, type Clock, type SlicedWork, type Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { Schedule } from '../../base/schedule.ts';
 import type { Dial } from '../../net/dial.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
-import type { VerdictEntry, VerdictReport } from '../store/store.ts';
+import type { Membership } from '../membership/membership.ts';
+import { ProbeDuty } from '../membership/probe-duty.ts';
+import type { VerdictEntry } from '../store/entry-texts.ts';
 import { CheckSet } from './check-set.ts';
-import type { Attempt, Check, ProbePlan } from './check.ts';
+import type { Check } from './check.ts';
+import { Duty, type DutyRoster, type TierPace } from './duty.ts';
+import { Opinions } from './opinions.ts';
+import { OwnEyes } from './own-eyes.ts';
 import { PoolCounts } from './pool-counts.ts';
 import type { ProbeResult } from './probe.ts';
-import { StallWatch } from './stalls.ts';
+import { Prober, type NameSource } from './prober.ts';
+import { RiseFall } from './rise-fall.ts';
+import { VerdictSweep } from './verdict-sweep.ts';
 import { Verdicts } from './verdicts.ts';
-
-/** Where names are; net/resolve-name.ts answers. */
-export interface NameSource {
-  /** Literal IP; null: none is known. */
-  addressOf(name: string): string | null;
-  /** Why there is none; null: there is one, or the first lookup is still out. */
-  failureOf(name: string): string | null;
-  /** A connect to its address failed: worth looking it up again. */
-  connectFailed(name: string): void;
-}
 
 export interface MonitorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly dial: Dial;
   readonly names: NameSource;
-  /** Says what this prober concluded; the verdict comes back through `acceptVerdict`. */
-  readonly report: (report: VerdictReport) => void;
+  readonly membership: Membership;
+  /** Absent: the tier's. */
+  readonly roster?: DutyRoster;
+  /** Of the running config. */
+  readonly pace: () => TierPace;
+  /** Grows with each answer that a row's backend gives to this proxy's traffic. */
+  readonly answersOf?: (rowNumber: number) => number;
+  readonly onIsolated?: (isolated: boolean) => void;
   /** Probes under way at once; further ones wait their turn. */
   readonly concurrencyMax?: number;
 }
 
 /** A dead pool's probes each hold a descriptor for `timeout`; this many are well below any usual limit. */
 const CONCURRENCY_MAX = 512;
-/** A start costs about 0.1 ms of this thread: a turn stays below 5 ms. */
-const STARTS_PER_TURN_MAX = 32;
-/** Jitter either way: this share of the interval, and no more than this, so that detection stays within its bounds. */
-const JITTER_SHARE = 0.05;
-const JITTER_MS_MAX = 50;
-/** A failure is void if more than this share of its time-out was lost to a stall, and more than the stall watch can tell apart. */
-const STALL_SHARE = 0.25;
-const STALL_MS_MIN = 20;
-/** How long a deadline waits for the loop to read what has already arrived. */
-const READ_GRACE_MS = 1;
+/** Start to start, while a suspicion is looked into. */
+const SUSPECTED_MS = 50;
 
 export class HealthMonitor {
   readonly counts = new PoolCounts();
   readonly verdicts: Verdicts;
   readonly #options: MonitorOptions;
+  /** What the tier holds, by check. */
+  readonly #ofTier = new Map<string, VerdictEntry>();
   readonly #checks: CheckSet;
-  readonly #schedule: Schedule<Check>;
-  readonly #stalls: StallWatch;
-  readonly #concurrencyMax: number;
-  /** Due, but too many others are under way. */
-  readonly #waiting = new Set<Check>();
-  #underWay = 0;
+  readonly #duty: Duty;
+  readonly #prober: Prober;
+  readonly #opinions: Opinions;
+  readonly #eyes: OwnEyes;
+  readonly #sweep: VerdictSweep;
+  /** Counts up with each change of duty: a walk over all checks gives way to the next one. */
+  #dutyRound = 0;
+  #isCommitted = true;
+  #isRollingOut = false;
+  /** Checks of the tier's config that ran here before the one applied last. */
+  #committed: ReadonlySet<string> = new Set();
+  #doubtEnds: Timer | null = null;
+  #stopped = false;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    this.verdicts = new Verdicts(options.clock, this.counts);
-    this.#checks = new CheckSet(this.verdicts);
-    this.#schedule = new Schedule(options.clock, (check) => this.#due(check), STARTS_PER_TURN_MAX);
-    this.#stalls = new StallWatch(options.clock);
-    this.#concurrencyMax = options.concurrencyMax ?? CONCURRENCY_MAX;
+    const { clock, random, dial, names, membership, pace, roster = new ProbeDuty(membership.id), answersOf = () => 0, onIsolated = () => undefined, concurrencyMax = CONCURRENCY_MAX } = options;
+    this.verdicts = new Verdicts(clock, this.counts);
+    this.#checks = new CheckSet(this.verdicts, this.#ofTier);
+    this.#duty = new Duty({ clock, random, membership, roster, pace });
+    this.#prober = new Prober({
+      clock, dial, names, concurrencyMax,
+      judge: (check, startMs, result) => this.#judge(check, startMs, result),
+      countVoid: (check) => this.#count(check, 'void'),
+    });
+    this.#opinions = new Opinions({ clock, pace, report: (report) => membership.report(report), onDoubt: () => this.#doubt() });
+    this.#eyes = new OwnEyes({ clock, pace, membership, answersOf, onIsolated, checks: () => this.#checks.values() });
+    this.#sweep = new VerdictSweep({ clock, pace, membership, held: this.#ofTier, isWanted: (check) => this.#isWanted(check) });
   }
 
   /** The backends of the config that is about to run. Their effective states are in the rows already. */
   *apply(placed: readonly PlacedBackend[]): SlicedWork {
+    if (this.#isCommitted) this.#committed = new Set([...this.#checks.values()].map(({ key }) => key));
+    this.#duty.membersChanged();
     const { added, kept, removed } = yield* this.#checks.apply(placed);
     this.counts.keepOnly(new Set(placed.map(({ pool }) => pool.name)));
     let count = 0;
@@ -98,14 +109,74 @@ export class HealthMonitor {
         if (++count % BACKENDS_PER_TURN === 0) yield;
       }
     }
+    this.#sweep.wantedChanged();
   }
 
-  /** The store's word on a check; null: it has none, and the rows stay as they are. */
+  /** Whether the config applied last is the tier's, or one that others do not run. */
+  setCommitted(isCommitted: boolean): void {
+    if (this.#isCommitted === isCommitted) return;
+    this.#isCommitted = isCommitted;
+    this.#duty.setCommitted(isCommitted ? null : this.#committed);
+    this.#holdSweep();
+    this.dutyChanged();
+  }
+
+  /** The tier's word on a check; null: it has none, and the rows stay as they are. */
   acceptVerdict(key: string, entry: VerdictEntry | null): void {
+    if (entry === null) {
+      this.#ofTier.delete(key);
+      return;
+    }
+    this.#ofTier.set(key, entry);
     const check = this.#checks.get(key);
-    if (check === undefined || check.suspended || entry === null) return;
+    if (check === undefined) return this.#sweep.unwantedSeen();
+    if (check.suspended || check.plan === null) return;
     check.verdict = entry.verdict;
-    this.verdicts.give(check.rows, entry.verdict, entry.reason);
+    this.verdicts.give(check.rows, entry.verdict, entry);
+    if (check.assignment === null) return;
+    if (check.riseFall.opinion === 'unknown') check.riseFall = new RiseFall(entry.verdict);
+    if (this.#opinions.compare(check) && check.attempt === null) this.#prober.at(check, this.#duty.nextMs(check.assignment, this.#options.clock.monotonicMs()));
+  }
+
+  /** Members have changed, or how long they have been ready: some checks may have other probers. */
+  membersChanged(): void {
+    const moved = this.#duty.membersChanged();
+    if (!this.#stopped && moved.length > 0) void inSlices(this.#assignMoved(moved));
+  }
+
+  /** This proxy's own standing has changed, and with it whatever it probes. */
+  dutyChanged(): void {
+    this.#duty.membersChanged();
+    if (!this.#stopped) void inSlices(this.#assignAll(++this.#dutyRound));
+  }
+
+  /** Whether a rollout is under way: until it ends no verdict is forgotten. */
+  rolloutChanged(underWay: boolean): void {
+    this.#isRollingOut = underWay;
+    this.#holdSweep();
+  }
+
+  /** Others were refused by these backends just now. */
+  suspected(keys: readonly string[]): void {
+    for (const key of keys) {
+      const check = this.#checks.get(key);
+      if (check === undefined || check.assignment === null || check.verdict !== 'up' || check.suspectFromMs !== null) continue;
+      check.suspectFromMs = this.#options.clock.monotonicMs();
+      this.#prober.now(check);
+    }
+  }
+
+  /** A worker ejected this row's backend, since it refused a connect. */
+  refused(rowNumber: number): void {
+    const check = this.#checks.ofRow(rowNumber);
+    if (check === undefined || check.suspended) return;
+    this.#eyes.refused(check);
+    if (!this.#eyes.isolated) this.suspected([check.key]);
+  }
+
+  /** This proxy's own eyes contradict most of what the tier holds. */
+  get isolated(): boolean {
+    return this.#eyes.isolated;
   }
 
   /** The effective state of this row has changed: `disabled` is not probed, and probed at once when that ends. */
@@ -119,7 +190,7 @@ export class HealthMonitor {
     for (const check of this.#checks.named(name)) {
       if (check.suspended) continue;
       if (check.plan === null) this.#judgeUnprobed(check);
-      else this.#probeNow(check);
+      else if (check.assignment !== null) this.#prober.now(check);
     }
   }
 
@@ -135,53 +206,68 @@ export class HealthMonitor {
   }
 
   stop(): void {
-    this.#schedule.stop();
-    this.#stalls.stop();
-    this.#waiting.clear();
-    for (const check of this.#checks.values()) this.#abandon(check);
+    this.#stopped = true;
+    this.#dutyRound++;
+    this.#prober.stop();
+    this.#opinions.stop();
+    this.#eyes.stop();
+    this.#sweep.stop();
+    this.#doubtEnds?.cancel();
+    for (const check of this.#checks.values()) this.#prober.abandon(check);
   }
 
   #add(check: Check): void {
-    if (check.plan === null) return this.#isDisabled(check) ? this.#suspend(check) : this.#judgeUnprobed(check);
     if (this.#isDisabled(check)) return this.#suspend(check);
-    if (check.verdict === 'unknown') return this.#probeNow(check);
-    this.#report(check, check.verdict, 'as found before the config changed');
-    this.#schedule.at(check, this.#options.clock.monotonicMs() + this.#options.random.next() * check.plan.spec.intervalMs);
+    if (check.plan === null) return this.#judgeUnprobed(check);
+    this.#assign(check);
+    if (check.assignment !== null && check.verdict !== 'unknown' && !this.#ofTier.has(check.key)) this.#opinions.conclude(check, check.verdict, 'as found before the config changed');
   }
 
   #remove(check: Check): void {
-    this.#abandon(check);
-    if (check.verdict !== 'unknown') this.#report(check, null, 'no longer in the config');
+    check.assignment = null;
+    this.#duty.forget(check.key);
+    this.#prober.abandon(check);
+    this.#opinions.withdraw(check, 'no longer in the config');
   }
 
   #adjust(check: Check): void {
     const isDisabled = this.#isDisabled(check);
-    if (isDisabled === check.suspended) return;
+    if (isDisabled === check.suspended) return this.#assign(check);
     if (isDisabled) return this.#suspend(check);
     check.suspended = false;
-    if (check.plan === null) this.#judgeUnprobed(check);
-    else this.#probeNow(check);
+    if (check.plan === null) return this.#judgeUnprobed(check);
+    const held = this.#ofTier.get(check.key);
+    if (held !== undefined) {
+      check.verdict = held.verdict;
+      this.verdicts.give(check.rows, held.verdict, held);
+    }
+    this.#assign(check);
+    if (check.assignment !== null) this.#prober.now(check);
+  }
+
+  /** What this proxy's config does not ask for the tier's may. */
+  #holdSweep(): void {
+    this.#sweep.setHeld(this.#isRollingOut || !this.#isCommitted);
   }
 
   #isDisabled(check: Check): boolean {
     return check.rows.every(({ row }) => row.state === 'disabled');
   }
 
-  /** Not probed, so nothing is known: when that ends, the first result decides. */
-  #suspend(check: Check): void {
-    this.#abandon(check);
-    if (check.verdict !== 'unknown') this.#report(check, null, 'disabled');
-    check.suspended = true;
-    check.restart('unknown');
-    this.verdicts.give(check.rows, 'unknown', 'disabled');
+  #isWanted(key: string): boolean {
+    const check = this.#checks.get(key);
+    return check !== undefined && !check.suspended;
   }
 
-  /** A probe under way goes on to its end, but counts for nothing. */
-  #abandon(check: Check): void {
-    this.#schedule.cancel(check);
-    this.#waiting.delete(check);
-    check.attempt?.controller.abort();
-    check.attempt = null;
+  /** Not probed, so nothing is known: when that ends, the first result decides. */
+  #suspend(check: Check): void {
+    check.assignment = null;
+    this.#prober.abandon(check);
+    this.#opinions.withdraw(check, 'disabled');
+    check.suspended = true;
+    check.restart('unknown');
+    this.verdicts.give(check.rows, 'unknown', { reason: 'disabled' });
+    this.#sweep.wantedChanged();
   }
 
   #judgeUnprobed(check: Check): void {
@@ -192,94 +278,81 @@ export class HealthMonitor {
     check.verdict = failure === null ? 'up' : 'down';
     check.lastResult = { passed: failure === null, reason: failure ?? '', latencyMs: 0, atMs: clock.wallMs() };
     // That an address nobody probes counts as up is no news, and 10,000 of them would tell as many lines.
-    this.verdicts.give(check.rows, check.verdict, failure ?? 'not probed', named);
+    this.verdicts.give(check.rows, check.verdict, { reason: failure ?? 'not probed', isNews: named });
   }
 
-  #probeNow(check: Check): void {
-    if (check.attempt === null && !this.#waiting.has(check)) this.#schedule.at(check, this.#options.clock.monotonicMs());
-  }
-
-  // 1 due
-  #due(check: Check): void {
-    if (this.#underWay >= this.#concurrencyMax) {
-      this.#waiting.add(check);
-      return;
+  // 1 duty
+  *#assignAll(round: number): SlicedWork {
+    let count = 0;
+    for (const check of this.#checks.values()) {
+      if (this.#checks.get(check.key) === check) this.#assign(check);
+      if (++count % BACKENDS_PER_TURN !== 0) continue;
+      yield;
+      if (round !== this.#dutyRound) return;
     }
-    const { names, clock } = this.#options;
-    const { named, host } = check.backend;
-    const address = named ? names.addressOf(host) : host;
-    if (address !== null) return this.#attempt(check, check.plan!, address);
-    const failure = names.failureOf(host);
-    // While its first lookup is out there is nothing to say yet; nameChanged comes back.
-    if (failure !== null) this.#judge(check, check.plan!, clock.monotonicMs(), { ok: false, reason: failure });
   }
 
-  // 2 attempt
-  #attempt(check: Check, { spec, definition }: ProbePlan, host: string): void {
-    const { clock, dial } = this.#options;
-    const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
-    check.attempt = attempt;
-    this.#underWay++;
-    this.#stalls.begin();
-    for (const { row, ejectionPasses } of check.rows) ejectionPasses.probeBegins(row);
-    let timer: Timer = clock.after(spec.timeoutMs, () => {
-      // After a busy turn this timer runs before the sockets are read: an answer that is here already must win.
-      timer = clock.after(READ_GRACE_MS, () => attempt.controller.abort());
+  *#assignMoved(moved: readonly string[]): SlicedWork {
+    for (const [at, key] of moved.entries()) {
+      const check = this.#checks.get(key);
+      if (check !== undefined) this.#assign(check);
+      if ((at + 1) % BACKENDS_PER_TURN === 0) yield;
+    }
+  }
+
+  #assign(check: Check): void {
+    if (check.suspended || check.plan === null) return;
+    const former = check.assignment;
+    const next = this.#duty.assignmentOf(check.key, check.plan.spec.intervalMs);
+    check.assignment = next;
+    if (next === null) {
+      if (former !== null) this.#leaveDuty(check);
+    } else if (former === null) {
+      check.riseFall = new RiseFall(check.verdict);
+      if (check.verdict === 'unknown') this.#prober.now(check);
+      else this.#prober.at(check, this.#duty.nextMs(next, this.#options.clock.monotonicMs()));
+    } else if (former.everyMs !== next.everyMs || former.offsetMs !== next.offsetMs) {
+      // Never later than it was: a roster that keeps changing must not keep a backend from being probed.
+      this.#prober.by(check, this.#duty.nextMs(next, this.#options.clock.monotonicMs()));
+    }
+  }
+
+  #leaveDuty(check: Check): void {
+    this.#prober.abandon(check);
+    this.#opinions.withdraw(check, 'off duty');
+    check.lastResult = null;
+    check.voids = 0;
+    check.suspectFromMs = null;
+  }
+
+  #doubt(): void {
+    this.#duty.inDoubt = true;
+    this.dutyChanged();
+    this.#doubtEnds = this.#options.clock.after(this.#options.pace().leaseMs, () => {
+      this.#duty.inDoubt = false;
+      this.dutyChanged();
     });
-    const target = { host, port: spec.port ?? check.backend.port, address: check.address };
-    definition
-      .probe(target, spec.options, { signal: attempt.controller.signal, dial, clock })
-      .catch((error: unknown): ProbeResult => ({ ok: false, reason: `probe failed: ${String(error)}` }))
-      .then((result) => {
-        timer.cancel();
-        this.#underWay--;
-        this.#startWaiting();
-        if (check.attempt !== attempt) return;
-        check.attempt = null;
-        const isLate = !result.ok && attempt.controller.signal.aborted;
-        this.#judge(check, check.plan!, attempt.startMs, isLate ? { ...result, reason: `timed out after ${spec.timeoutMs} ms` } : result);
-      })
-      .catch((error: unknown) => {
-        // A bug of ours must not pass for a verdict on anyone: it goes where uncaught errors go.
-        queueMicrotask(() => {
-          throw error;
-        });
-      })
-      .finally(() => this.#stalls.end());
-  }
-
-  #startWaiting(): void {
-    for (const next of this.#waiting) {
-      if (this.#underWay >= this.#concurrencyMax) return;
-      this.#waiting.delete(next);
-      this.#due(next);
-    }
   }
 
   // 3 judge
-  #judge(check: Check, { spec }: ProbePlan, startMs: number, result: ProbeResult): void {
-    const { clock, names } = this.#options;
-    if (!result.ok && result.unreached === true && check.backend.named) names.connectFailed(check.backend.host);
-    if (!result.ok && this.#isVoid(spec.timeoutMs, startMs, result)) {
-      this.#count(check, 'void');
-      check.voids++;
-      // The first repeat is at once; a process that keeps standing still must not make that a busy loop.
-      this.#schedule.at(check, check.voids === 1 ? clock.monotonicMs() : startMs + spec.fastIntervalMs);
-      return;
-    }
-    check.voids = 0;
-    this.#count(check, result.ok ? 'passed' : 'failed');
+  #judge(check: Check, startMs: number, result: ProbeResult): void {
+    const { clock } = this.#options;
+    const { rise, fall, intervalMs, fastIntervalMs } = check.plan!.spec;
     const reason = result.ok ? '' : result.reason;
+    this.#count(check, result.ok ? 'passed' : 'failed');
     check.lastResult = { passed: result.ok, reason, latencyMs: result.ok ? result.latencyMs : 0, atMs: clock.wallMs() };
-    this.#liftEjections(check, spec.rise, result.ok);
-    const changed = check.riseFall.take(result.ok, spec.rise, spec.fall);
-    if (changed) this.#report(check, result.ok ? 'up' : 'down', result.ok ? 'probe passed' : reason);
-    this.#schedule.at(check, Math.max(clock.monotonicMs(), startMs + this.#delayMs(check, spec, result.ok)));
-  }
-
-  #isVoid(timeoutMs: number, startMs: number, result: ProbeResult): boolean {
-    if (!result.ok && result.ours === true) return true;
-    return this.#stalls.stalledMsSince(startMs) > Math.max(STALL_MS_MIN, timeoutMs * STALL_SHARE);
+    if (!result.ok && check.verdict === 'up') this.#eyes.contradicted();
+    this.#liftEjections(check, rise, result.ok);
+    const changed = check.riseFall.take(result.ok, rise, fall);
+    const fits = result.ok === (check.riseFall.opinion === 'up');
+    // One pass, or `fall` failures, are a conclusion: a suspicion costs no more probes than that.
+    if (changed || (fits && startMs >= (check.suspectFromMs ?? 0))) check.suspectFromMs = null;
+    // 4 report
+    if (changed || (fits && this.#opinions.of(check) === null)) this.#opinions.conclude(check, result.ok ? 'up' : 'down', result.ok ? 'probe passed' : reason);
+    const isContrary = !fits || (check.verdict !== 'unknown' && check.verdict !== check.riseFall.opinion);
+    const repeatMs = check.suspectFromMs !== null ? SUSPECTED_MS : this.#duty.repeatMs(Math.min(fastIntervalMs, intervalMs));
+    const nextMs = isContrary || check.suspectFromMs !== null ? startMs + repeatMs : this.#duty.nextMs(check.assignment!, startMs);
+    this.#prober.at(check, Math.max(clock.monotonicMs(), nextMs));
   }
 
   #liftEjections(check: Check, rise: number, passed: boolean): void {
@@ -290,23 +363,7 @@ export class HealthMonitor {
     }
   }
 
-  #delayMs(check: Check, { intervalMs, fastIntervalMs }: ProbePlan['spec'], passed: boolean): number {
-    const isContrary = passed !== (check.riseFall.opinion === 'up');
-    const baseMs = isContrary ? Math.min(fastIntervalMs, intervalMs) : intervalMs;
-    if (!isContrary && !check.phased) {
-      check.phased = true;
-      return baseMs * this.#options.random.next();
-    }
-    const jitterMs = Math.min(baseMs * JITTER_SHARE, JITTER_MS_MAX);
-    return baseMs + jitterMs * (2 * this.#options.random.next() - 1);
-  }
-
   #count(check: Check, result: 'passed' | 'failed' | 'void'): void {
     for (const { pool } of check.rows) this.counts.probed(pool.name, result);
-  }
-
-  // 4 report
-  #report(check: Check, verdict: VerdictReport['verdict'], reason: string): void {
-    this.#options.report({ check: check.key, verdict, reason, atMs: this.#options.clock.wallMs() });
   }
 }

@@ -16,14 +16,25 @@ export interface VerdictEvent {
   readonly from: Verdict;
   readonly to: Verdict;
   readonly reason: string;
+  /** Members whose reports decided it; empty: none did, this proxy knows it by itself. */
+  readonly by: readonly string[];
   /** Wall time. */
   readonly atMs: number;
+}
+
+/** Why a verdict is what it is. */
+export interface Ground {
+  readonly reason: string;
+  readonly by?: readonly string[];
+  /** false: nobody needs to be told. */
+  readonly isNews?: boolean;
 }
 
 export interface Standing {
   /** Wall time at which the verdict became what it is. */
   readonly sinceMs: number;
   readonly reason: string;
+  readonly by: readonly string[];
 }
 
 export class Verdicts {
@@ -51,7 +62,7 @@ export class Verdicts {
   /** A row that is new to the config: whatever stood in it is no change of this backend's verdict. */
   introduce(placed: PlacedBackend): void {
     placed.row.verdict = 'unknown';
-    this.#standings.set(placed.number, { sinceMs: this.#clock.wallMs(), reason: 'not probed yet' });
+    this.#standings.set(placed.number, { sinceMs: this.#clock.wallMs(), reason: 'not probed yet', by: [] });
   }
 
   forget(rowNumber: number): void {
@@ -59,7 +70,7 @@ export class Verdicts {
   }
 
   /** Writes `to` into `rows` (all of one address) where it is not the verdict already, and says so if it is news. */
-  give(rows: readonly PlacedBackend[], to: Verdict, reason: string, isNews = true): void {
+  give(rows: readonly PlacedBackend[], to: Verdict, { reason, by = [], isNews = true }: Ground): void {
     if (rows.every(({ row }) => row.verdict === to)) return;
     const poolsByFormer = isNews ? new Map<Verdict, string[]>() : null;
     const atMs = this.#clock.wallMs();
@@ -67,7 +78,7 @@ export class Verdicts {
       const from = placed.row.verdict;
       if (from === to) continue;
       this.#write(placed, to);
-      this.#standings.set(placed.number, { sinceMs: atMs, reason });
+      this.#standings.set(placed.number, { sinceMs: atMs, reason, by });
       this.#counts.verdictChanged(placed.pool.name, to);
       if (poolsByFormer === null) continue;
       const pools = poolsByFormer.get(from);
@@ -75,7 +86,7 @@ export class Verdicts {
       else pools.push(placed.pool.name);
     }
     for (const [from, pools] of poolsByFormer ?? []) {
-      const event: VerdictEvent = { pools, address: rows[0]!.backend.address, from, to, reason, atMs };
+      const event: VerdictEvent = { pools, address: rows[0]!.backend.address, from, to, reason, by, atMs };
       for (const listener of this.#listeners) listener(event);
     }
   }

@@ -55,8 +55,8 @@ describe('a verdict', () => {
   it('says why: a silent backend timed out', async () => {
     const { network, clock } = start();
     network.ports.set(81, 'silent');
-    rig.apply({ name: 'web', backends: [ADDRESS], health });
-    await clock.advance(600);
+    rig.apply({ name: 'web', backends: [ADDRESS], health: healthSpec({ intervalMs: 60_000 }) });
+    await clock.advance(505);
     expect(rig.events).toMatchObject([{ to: 'down', reason: 'timed out after 500 ms', pools: ['web'], address: ADDRESS }]);
     expect(network.open).toBe(0);
   });
