@@ -15,6 +15,7 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
     startedAtMs: proxy.startedAtMs,
     counters: fleet.counters,
     get addresses() {
+      if (options.advertise.length > 0) return options.advertise;
       return rollout.running === null ? [] : listenerAddresses(rollout.running);
     },
     running: () => rollout.running,
@@ -27,8 +28,13 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
       const detail = backends.backends?.detail(row);
       if (detail === undefined) return { sinceMs: 0, reason: '', operator: null };
       const { sinceMs, reason, operator } = detail;
-      return { sinceMs, reason, operator: operator === null ? null : { state: operator.state, weight: operator.weight, reason: operator.reason, atMs: operator.stampMs } };
+      return { sinceMs, reason, operator: operator === null ? null : { state: operator.state, weight: operator.weight, reason: operator.reason, by: operator.by, atMs: operator.stampMs } };
     },
+    membership: () => proxy.place?.membership ?? null,
+    memberOrders: () => proxy.place?.orders ?? null,
+    tier: () => proxy.place?.figures() ?? null,
+    checkOf: (row) => backends.backends?.checkOf(row) ?? null,
+    configDesk: () => proxy.place?.desk ?? null,
     configText: () => rollout.text,
     configVersions: () => rollout.versions,
     setBackendState: async (pool, address, change): Promise<CommandOutcome> => {
@@ -39,7 +45,13 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
       return { kind: 'conflict', text: `the config file itself says ${outcome.state}: lift it there` };
     },
     drain: (reason) => Promise.resolve(life.drain(reason)),
-    undrain: (reason) => Promise.resolve(life.undrain(reason)),
+    undrain: (reason) => {
+      const outcome = life.undrain(reason);
+      // What the tier was told of this member would drain it again after a restart.
+      const orders = proxy.place?.orders ?? null;
+      if (outcome.kind === 'done' && orders?.get(options.node)?.state === 'drain') orders.set(options.node, 'ready', reason);
+      return Promise.resolve(outcome);
+    },
     reload: async (): Promise<ReloadOutcome> => proxy.reload('asked by the admin interface'),
   };
 }

@@ -2,17 +2,26 @@
  * One running proxy on the main thread:
  *
  *   1 workers   their threads load while the config is read
- *   2 config    read, prepared by all, committed by all, or no start
- *   3 service   watch the file, follow signals, answer the admin interface
- *   4 end       drain, stop, let go
+ *   2 tier      the file, else the disk, names the tier and its store
+ *   3 config    the store's, the disk's or the file's: prepared by all,
+ *               committed by all, or no start
+ *   4 service   watch the file, follow signals, answer the admin interface
+ *   5 end       drain, stop, let go
  *
  * `start` rejects with a StartError for whatever an operator can mend; `close`
  * then lets go of all that had been opened.
  */
+import { readFile } from 'node:fs/promises';
 import type { Clock, Timer } from '../../base/clock.ts';
+import type { AdminContext } from '../../control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../control-plane/admin/admin-server.ts';
-import { Rollout, type RolloutOutcome } from '../../control-plane/rollout/apply.ts';
+import type { MemberOrder } from '../../control-plane/member-orders.ts';
+import { LimitLeases } from '../../control-plane/limits/limit-leases.ts';
+import { Rollout, type ReadConfig, type RolloutOutcome } from '../../control-plane/rollout/apply.ts';
 import { FileWatch } from '../../control-plane/rollout/watch.ts';
+import { decodeSnapshot } from '../../shared/snapshot-codec.ts';
+import type { TierSpec } from '../../shared/snapshot.ts';
+import type { DiskState } from '../../control-plane/rollout/last-known-good.ts';
 import { WorkerFleet, type WorkerNotice } from '../../control-plane/workers/worker-fleet.ts';
 import { EventLog } from '../../observe/event-log.ts';
 import type { ProcessLog } from '../../observe/log.ts';
@@ -24,7 +33,10 @@ import { ProxyLife } from './proxy-life.ts';
 import { ConfigReader } from './read-config.ts';
 import { reportRollout } from './report-rollout.ts';
 import type { RunOptions } from './run-options.ts';
+import { BesideSource } from './beside-source.ts';
+import { listenerAddresses } from './listener-addresses.ts';
 import { StartError } from './start-error.ts';
+import { openDisk, readTierKey, TierPlace } from './tier-place.ts';
 import { crashOnSignal, workerUrlOr } from './test-hooks.ts';
 
 /** The `.ts` of a checkout or the `.js` of a build, whichever this is. */
@@ -45,8 +57,11 @@ export class ProxyProcess {
   readonly life: ProxyLife;
   readonly backends: BackendsParticipant;
   readonly #admin: AdminServer;
+  readonly #leases: LimitLeases;
   readonly #reader: ConfigReader;
   readonly #watch: FileWatch;
+  readonly #context: AdminContext;
+  #place: TierPlace | null = null;
   #firstVerdicts: Timer | null = null;
   #closing: Promise<void> | null = null;
 
@@ -63,7 +78,8 @@ export class ProxyProcess {
       onNotice: (index, notice) => this.#onNotice(index, notice),
     });
     this.#reader = new ConfigReader(options);
-    this.backends = new BackendsParticipant({ clock, table, node, stateDir, events, log });
+    this.backends = new BackendsParticipant({ clock, table, node, stateDir, events, log, counters: this.fleet.counters, onIsolated: () => this.#tellTier() });
+    this.#leases = new LimitLeases(clock, this.fleet.limits, () => this.#place?.membership ?? null);
     this.life = new ProxyLife({
       clock, events, log,
       shed: (on) => this.fleet.shed(on),
@@ -72,11 +88,15 @@ export class ProxyProcess {
     });
     this.rollout = new Rollout({
       clock, table, events, fleet: this.fleet,
-      participants: () => [this.#admin, this.backends, logParticipant(log)],
-      read: (number) => this.#reader.read(number),
+      participants: () => [this.#admin, this.backends, this.#leases, logParticipant(log)],
+      read: (number, bytes, published) => this.#reader.read(number, bytes, published),
       onOutcome: (_outcome, { secretFiles }) => void this.#follow([options.file, ...secretFiles]),
     });
-    this.#admin = new AdminServer({ context: adminContextOf(this), log, bind: null });
+    this.#context = adminContextOf(this);
+    this.#admin = new AdminServer({ context: this.#context, log, bind: null });
+    this.events.subscribe((event) => {
+      if (event.type === 'proxy-state') this.#tellTier();
+    });
     this.#watch = new FileWatch(clock, () => void this.reload('the file has changed'));
   }
 
@@ -85,17 +105,23 @@ export class ProxyProcess {
     this.fleet.start();
     crashOnSignal(this.fleet);
     await this.#follow([this.options.file]);
-    const outcome = await this.rollout.apply();
+    const outcome = await this.#firstConfig();
     if (outcome.kind === 'refused') throw new StartError(outcome.problems.length > 0 ? `the config has errors\n${this.#reader.rendered}` : outcome.text);
-    reportRollout(this.log, outcome);
     this.#logListeners();
     this.#firstVerdicts = this.clock.every(FIRST_VERDICTS_LOOK_MS, () => this.#lookForFirstVerdicts());
     this.#lookForFirstVerdicts();
   }
 
+  /** This proxy's place in its tier; null until the config's name for it is known. */
+  get place(): TierPlace | null {
+    return this.#place;
+  }
+
   /** Never rejects: whatever goes wrong with a new config, the traffic of the running one goes on. */
   async reload(cause: string): Promise<RolloutOutcome> {
     this.log.info('reading the config', { cause });
+    const place = this.#place;
+    if (place !== null && place.rollout !== null) return place.reload();
     const outcome = await this.rollout.apply().catch((error: unknown): RolloutOutcome => {
       this.log.error('the reload failed', { err: error });
       return { kind: 'refused', text: `the reload failed: ${String(error)}`, problems: [] };
@@ -130,17 +156,94 @@ export class ProxyProcess {
     if (state === 'draining' || state === 'stopping') reasons.push(state);
     const pending = this.life.isUp ? [] : (this.backends.backends?.pendingVerdicts(PENDING_NAMED_MAX) ?? []);
     if (pending.length > 0) reasons.push(`starting: no first verdict yet on ${pending.join(', ')}`);
+    reasons.push(...(this.#place?.rollout?.notReadyReasons() ?? []));
     if (!this.fleet.views().some((worker) => worker.state === 'running')) reasons.push('no worker runs');
     return reasons;
+  }
+
+  /** With a store the tier's committed config, else the file's. */
+  async #firstConfig(): Promise<RolloutOutcome> {
+    const { options, clock, log, startedAtMs, rollout } = this;
+    const read = await this.#reader.readAhead();
+    const disk = openDisk(options.stateDir, log);
+    const kept = await disk.read();
+    const tier = await this.#tierOf(read, kept);
+    // Its problems are told by the rollout, like those of any other.
+    if (tier === null) return rollout.apply();
+    const key = await readTierKey(options.tierKeyFile);
+    const place = new TierPlace({
+      run: options, tier, disk, kept, key, clock, log, startedAtMs, rollout,
+      counters: this.fleet.counters,
+      onChange: () => this.#tierChanged(),
+      onOrder: (order) => this.#followOrder(order),
+    });
+    this.#place = place;
+    await this.backends.open((events) => place.join(events), key);
+    const beside = new BesideSource(clock, this.#context, () => this.backends.backends?.draining() ?? {}, () => place.rollout?.watchedAnswers());
+    place.membership!.besideSource = (watched) => beside.text(watched);
+    if (!place.hasStore) {
+      const outcome = await rollout.apply();
+      if (outcome.kind === 'done') reportRollout(log, outcome);
+      this.#tellTier();
+      return outcome;
+    }
+    const bytes = await readFile(options.file).catch(() => null);
+    const outcome = await place.start(bytes, read.snapshot !== null);
+    return outcome.kind === 'done' ? { ...outcome, version: rollout.running!.snapshot.number } : outcome;
+  }
+
+  /** The file says which tier this is; if it cannot be read, what this proxy ran last does. */
+  async #tierOf(read: ReadConfig, { committed }: DiskState): Promise<TierSpec | null> {
+    if (read.snapshot !== null) return (await decodeSnapshot(read.snapshot)).tier;
+    if (committed === null) return null;
+    const kept = await this.#reader.read(committed.number, committed.bytes);
+    const tier = kept.snapshot === null ? null : (await decodeSnapshot(kept.snapshot)).tier;
+    if (tier === null || tier.store === 'none') {
+      await this.#reader.readAhead();
+      return null;
+    }
+    this.log.error('the file cannot be used; what ran last says which tier this is', { file: this.options.file, problems: read.problems.map(({ line, column, message }) => `${line}:${column} ${message}`) });
+    return tier;
+  }
+
+  #tierChanged(): void {
+    const rollout = this.#place?.rollout ?? null;
+    if (rollout !== null && this.backends.backends !== null) this.backends.backends.setCommitted(rollout.current?.number === rollout.own?.number);
+    if (this.#firstVerdicts !== null) this.#lookForFirstVerdicts();
+    this.#tellTier();
+  }
+
+  /** What an operator said of this member anywhere in the tier; one that is stopping goes on stopping. */
+  #followOrder({ state, reason, by }: MemberOrder): void {
+    const told = `asked at ${by}${reason === '' ? '' : `: ${reason}`}`;
+    if (state === 'drain') this.life.drain(told);
+    else this.life.undrain(told);
+  }
+
+  /** The tier hears of this proxy's state and of what it can be reached at. */
+  #tellTier(): void {
+    const { life, rollout, options } = this;
+    const place = this.#place;
+    if (place === null || this.#closing !== null) return;
+    const reasons = this.notReadyReasons();
+    const isLeaving = life.state === 'draining' || life.state === 'stopping';
+    const state = isLeaving ? 'draining' : life.isUp && reasons.length === 0 ? 'ready' : 'joining';
+    const addresses = options.advertise.length > 0 || rollout.running === null ? options.advertise : listenerAddresses(rollout.running);
+    // It still serves what it can reach, so this is no reason to be not ready.
+    const told = this.backends.backends?.isolated === true ? [...reasons, 'isolated'] : reasons;
+    place.tell(state, told, addresses);
   }
 
   async #close(): Promise<void> {
     this.#firstVerdicts?.cancel();
     this.#watch.close();
+    this.#place?.stopRollout();
+    this.#leases.stop();
     await this.fleet.terminate();
     // Without workers a rollout under way is refused soon; only then does nobody open anything any more.
     await this.rollout.settled();
-    await this.backends.stop();
+    this.backends.stop();
+    await this.#place?.close();
     await this.#admin.close();
   }
 
@@ -157,6 +260,7 @@ export class ProxyProcess {
 
   #lookForFirstVerdicts(): void {
     if (this.backends.backends?.firstVerdictsKnown() !== true) return;
+    if ((this.#place?.rollout?.notReadyReasons().length ?? 0) > 0) return;
     this.#firstVerdicts?.cancel();
     this.life.up();
   }

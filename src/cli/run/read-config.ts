@@ -8,18 +8,36 @@ export class ConfigReader {
   readonly #options: RunOptions;
   readonly #descriptorsMax = descriptorsMax();
   #rendered = '';
+  #ahead: Promise<ReadConfig> | null = null;
 
   constructor(options: RunOptions) {
     this.#options = options;
   }
 
-  /** Never rejects: a text that its reader's thread dies of (of memory, say) is refused like any other. */
-  async read(number: number): Promise<ReadConfig> {
-    const { file, adminBind, pluginsDir } = this.#options;
+  /** Reads the file before the first rollout asks for it, which then takes this. */
+  readAhead(): Promise<ReadConfig> {
+    this.#ahead = this.#read(1, null, false);
+    return this.#ahead;
+  }
+
+  /**
+   * `bytes`: a config of the tier's, as if it stood in the file (paths in it
+   * start at the file's folder); null: the file's own. `published`: it is to be
+   * shared with the tier. Never rejects: a text that its reader's thread dies
+   * of (of memory, say) is refused like any other.
+   */
+  async read(number: number, bytes: Uint8Array | null = null, published = false): Promise<ReadConfig> {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    return ahead !== null && number === 1 && bytes === null ? ahead : this.#read(number, bytes, published);
+  }
+
+  async #read(number: number, bytes: Uint8Array | null, published: boolean): Promise<ReadConfig> {
+    const { file, adminBind, pluginsDir, pluginsGiven, store } = this.#options;
     const isTerminal = process.stderr.isTTY;
-    const options = { number, pluginsDir, descriptorsMax: this.#descriptorsMax, stdoutIsTerminal: isTerminal, ...(adminBind === null ? {} : { adminBind }) };
+    const options = { number, published, ...(pluginsGiven ? { pluginsDir } : {}), ...(store === null ? {} : { store }), descriptorsMax: this.#descriptorsMax, stdoutIsTerminal: isTerminal, ...(adminBind === null ? {} : { adminBind }) };
     try {
-      const { encoded, problems, text, secretFiles, rendered } = await loadInThread(file, options, { color: isTerminal });
+      const { encoded, problems, text, secretFiles, rendered } = await loadInThread(file, options, { color: isTerminal, bytes });
       this.#rendered = rendered;
       return { snapshot: encoded, problems, text: text ?? '', secretFiles };
     } catch (error) {

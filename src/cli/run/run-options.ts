@@ -3,6 +3,7 @@
  * in. What differs per proxy is here; all else is in the config file.
  */
 import { availableParallelism, hostname } from 'node:os';
+import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { stateDirPath } from './state-dir.ts';
 
@@ -14,6 +15,11 @@ export interface RunFlags {
   readonly workers?: string;
   readonly plugins?: string;
   readonly watch?: boolean;
+  readonly store?: string;
+  readonly zone?: string;
+  readonly tierKey?: string;
+  /** IPs, separated by commas. */
+  readonly advertise?: string;
 }
 
 export interface RunOptions {
@@ -24,8 +30,19 @@ export interface RunOptions {
   readonly adminBind: string | null;
   readonly stateDir: string;
   readonly workers: number;
+  /** What workers may load code from: --plugins, else FILE's folder. */
   readonly pluginsDir: string;
+  /** Without --plugins a config of a tier with a store may name no code: who can write the store must not be able to run it. */
+  readonly pluginsGiven: boolean;
   readonly watch: boolean;
+  /** Instead of `tier.store`; null: the file's. */
+  readonly store: string | null;
+  /** '': none. */
+  readonly zone: string;
+  /** File whose content signs configs and operator states; null: none. */
+  readonly tierKeyFile: string | null;
+  /** Literal IPs; empty: the listeners' own. */
+  readonly advertise: readonly string[];
 }
 
 export class UsageError extends Error {
@@ -48,8 +65,25 @@ export function resolveRunOptions(file: string, flags: RunFlags, environment: No
     stateDir: stateDirPath(flags.stateDir, environment, node),
     workers: workerCount(flags.workers ?? 'auto'),
     pluginsDir: resolve(flags.plugins ?? dirname(file)),
+    pluginsGiven: flags.plugins !== undefined,
     watch: flags.watch ?? true,
+    store: flags.store ?? null,
+    zone: zoneOf(flags.zone ?? ''),
+    tierKeyFile: flags.tierKey === undefined ? null : resolve(flags.tierKey),
+    advertise: advertised(flags.advertise),
   };
+}
+
+function zoneOf(zone: string): string {
+  if (zone !== '' && !NODE.test(zone)) throw new UsageError(`--zone ${JSON.stringify(zone)}: letters, digits and ._- are allowed, 63 at most`);
+  return zone;
+}
+
+function advertised(list: string | undefined): string[] {
+  if (list === undefined) return [];
+  const addresses = list.split(',').map((address) => address.trim());
+  for (const address of addresses) if (isIP(address) === 0) throw new UsageError(`--advertise ${JSON.stringify(address)}: not an IP address`);
+  return addresses;
 }
 
 function workerCount(text: string): number {

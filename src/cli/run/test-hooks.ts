@@ -1,10 +1,12 @@
 /**
  * Handles for tests of the whole process, which exist only with
  * WEIR_TEST_HOOKS=1 in the environment: USR2 makes a worker throw outside any
- * connection's boundary, and WEIR_TEST_WORKER names another module for the
- * workers to run.
+ * connection's boundary, WEIR_TEST_WORKER names another module for the
+ * workers to run, and WEIR_TEST_WALL_AHEAD_MS is by how much the main thread's
+ * wall clock is wrong.
  */
 import { pathToFileURL } from 'node:url';
+import type { Clock } from '../../base/clock.ts';
 import type { WorkerFleet } from '../../control-plane/workers/worker-fleet.ts';
 
 const enabled = process.env['WEIR_TEST_HOOKS'] === '1';
@@ -19,4 +21,9 @@ export function crashOnSignal(fleet: WorkerFleet): void {
   if (!enabled) return;
   let next = 0;
   process.on('SIGUSR2', () => fleet.crash(next++ % fleet.counters.length));
+}
+
+export function clockOr(standard: Clock): Clock {
+  const aheadMs = Number(process.env['WEIR_TEST_WALL_AHEAD_MS'] ?? 0);
+  return enabled && aheadMs !== 0 ? { ...standard, wallMs: () => standard.wallMs() + aheadMs } : standard;
 }

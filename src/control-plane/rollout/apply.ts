@@ -1,8 +1,10 @@
 /**
  * How a config takes effect: read, given rows and ports, prepared by everyone
- * who has to run it, then committed by all, or by none. One rollout at a time;
- * of those asked for meanwhile one more follows, and it reads the newest text.
- * Whatever is refused leaves the running config as it is.
+ * who has to run it, then committed by all, or by none. One rollout at a time.
+ * The config is the file's: of those asked for meanwhile one more follows, and
+ * it reads the newest text. Or it is the tier's: bytes and number are given,
+ * and each is done in its turn. Whatever is refused leaves the running config
+ * as it is; a dry run does all but the last step, and takes it back.
  */
 import { yieldToLoop, type Clock } from '../../base/clock.ts';
 import type { Problem } from '../../config/problems.ts';
@@ -53,6 +55,12 @@ export type RolloutOutcome =
   /** `text`: one line; `problems`: those of the config itself, if that is what it was refused for. */
   | { readonly kind: 'refused'; readonly text: string; readonly problems: readonly Problem[] };
 
+/** A config of the tier's, instead of the file. */
+export interface GivenConfig {
+  readonly bytes: Uint8Array;
+  readonly number: number;
+}
+
 export interface RolloutOptions {
   readonly clock: Clock;
   readonly table: BackendTable;
@@ -60,7 +68,8 @@ export interface RolloutOptions {
   readonly events: EventLog;
   /** In the order in which they prepare and commit; asked at each rollout. */
   participants(): readonly RolloutParticipant[];
-  read(number: number): Promise<ReadConfig>;
+  /** `bytes`: null for the file's own. `published`: it is to be shared with a tier. */
+  read(number: number, bytes: Uint8Array | null, published: boolean): Promise<ReadConfig>;
   /** Called after each rollout, of whatever end. */
   onOutcome(outcome: RolloutOutcome, read: ReadConfig): void;
 }
@@ -81,6 +90,8 @@ export class Rollout {
   readonly #options: RolloutOptions;
   readonly #book = new RowBook();
   #running: RunningConfig | null = null;
+  /** What workers know a config by: a version may be prepared twice (a dry run, new secrets), and those must not be taken for one. */
+  #round = 0;
   #text = '';
   #versions: readonly ConfigVersion[] = [];
   #lastReload: LastReload = { ok: false, atMs: 0, succeededAtMs: 0, problems: [] };
@@ -119,14 +130,33 @@ export class Rollout {
     return this.#following;
   }
 
+  /** Rolls a config of the tier's out. Rejects only for a bug. */
+  applyGiven(given: GivenConfig): Promise<RolloutOutcome> {
+    return this.#inTurn(() => this.#run(given));
+  }
+
+  /** What publishing it would be refused for here, done and taken back; it is noted nowhere. Rejects only for a bug. */
+  dryRun(given: GivenConfig): Promise<RolloutOutcome> {
+    return this.#inTurn(async () => this.#rollOut(await this.#options.read(given.number, given.bytes, true), true));
+  }
+
   /** Resolves when none is under way; the caller asks for no more. */
   async settled(): Promise<void> {
     while (this.#present !== null) await (this.#following ?? this.#present).catch(() => undefined);
   }
 
+  async #inTurn(run: () => Promise<RolloutOutcome>): Promise<RolloutOutcome> {
+    while (this.#present !== null) await this.#present.catch(() => undefined);
+    return this.#start(run);
+  }
+
   #begin(): Promise<RolloutOutcome> {
     this.#following = null;
-    const present = this.#run();
+    return this.#start(() => this.#run(null));
+  }
+
+  #start(run: () => Promise<RolloutOutcome>): Promise<RolloutOutcome> {
+    const present = run();
     this.#present = present;
     const end = (): void => {
       if (this.#present === present) this.#present = null;
@@ -135,38 +165,41 @@ export class Rollout {
     return present;
   }
 
-  async #run(): Promise<RolloutOutcome> {
-    const read = await this.#options.read((this.#running?.snapshot.number ?? 0) + 1);
-    const outcome = await this.#rollOut(read);
+  async #run(given: GivenConfig | null): Promise<RolloutOutcome> {
+    const read = await this.#options.read(given?.number ?? (this.#running?.snapshot.number ?? 0) + 1, given?.bytes ?? null, false);
+    const outcome = await this.#rollOut(read, false, given?.number);
     this.#note(outcome);
     this.#options.onOutcome(outcome, read);
     return outcome;
   }
 
-  async #rollOut(read: ReadConfig): Promise<RolloutOutcome> {
+  /** `number`: what it has to be called from then on; absent, the number of the running one stays if nothing else changes. */
+  async #rollOut(read: ReadConfig, dry: boolean, number?: number): Promise<RolloutOutcome> {
     if (read.snapshot === null) return refused('the config has errors', read.problems);
     const snapshot = await decodeSnapshot(read.snapshot);
     const running = this.#running;
     if (running !== null) {
-      if (snapshot.sha === running.snapshot.sha && snapshot.effectiveSha === running.snapshot.effectiveSha) {
+      const isSame = snapshot.sha === running.snapshot.sha && snapshot.effectiveSha === running.snapshot.effectiveSha;
+      if (isSame && (number ?? running.snapshot.number) === running.snapshot.number) {
         return { kind: 'done', version: running.snapshot.number, changed: false, warnings: read.problems };
       }
       const fixed = fixedAtStart(running.snapshot, snapshot);
       if (fixed !== null) return refused(fixed, []);
     }
     for (let tries = 1; ; tries++) {
-      const refusal = await this.#attempt(read.snapshot, snapshot, tries);
+      const refusal = await this.#attempt(read.snapshot, snapshot, tries, dry);
       if (refusal === null) break;
       if (!refusal.again) return refused(refusal.texts.join('; '), []);
     }
+    if (dry) return { kind: 'done', version: snapshot.number, changed: false, warnings: read.problems };
     this.#text = read.text;
     const version = { version: snapshot.number, hash: snapshot.sha, effectiveHash: snapshot.effectiveSha, loadedAtMs: this.#running!.loadedAtMs };
     this.#versions = [version, ...this.#versions].slice(0, VERSIONS_KEPT);
     return { kind: 'done', version: snapshot.number, changed: true, warnings: read.problems };
   }
 
-  /** One try to bring a checked snapshot into effect; null: it is. */
-  async #attempt(encoded: SharedArrayBuffer, snapshot: Snapshot, tries: number): Promise<Refusal | null> {
+  /** One try to bring a checked snapshot into effect; null: it is, or could be. */
+  async #attempt(encoded: SharedArrayBuffer, snapshot: Snapshot, tries: number, dry: boolean): Promise<Refusal | null> {
     const { fleet } = this.#options;
     const plan = await planPorts(snapshot.listeners, bound(this.#running));
     if (plan.problems.length > 0) return { texts: plan.problems, again: false };
@@ -183,7 +216,7 @@ export class Rollout {
       prepared.push(participant);
     }
     refusal ??= await this.#prepareWorkers(encoded, assignment, next, plan, tries);
-    if (refusal !== null) {
+    if (refusal !== null || dry) {
       fleet.abort();
       for (const participant of prepared) await participant.abort();
       this.#book.abort();
@@ -199,12 +232,12 @@ export class Rollout {
   async #prepareWorkers(
     encoded: SharedArrayBuffer,
     { rows, highest }: RowAssignment,
-    { snapshot, ports }: RunningConfig,
+    { ports }: RunningConfig,
     plan: PortPlan,
     tries: number,
   ): Promise<Refusal | null> {
     const { fleet } = this.#options;
-    const { problems, lost } = await fleet.prepare({ number: snapshot.number, snapshot: encoded, rows, highest, ports });
+    const { problems, lost } = await fleet.prepare({ number: ++this.#round, snapshot: encoded, rows, highest, ports });
     if (problems.length > 0) return { texts: problems, again: plan.chosen && tries < PORT_TRIES };
     if (lost.length === 0) {
       const shared = await findShared(plan.fresh, fleet.counters.length);

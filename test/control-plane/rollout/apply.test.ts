@@ -1,6 +1,6 @@
 /** A rollout over real workers and real ports: whole or not at all, one at a time, the newest wins. */
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { Rollout, type RolloutParticipant } from '../../../src/control-plane/rollout/apply.ts';
 import { encodeSnapshot } from '../../../src/shared/snapshot-codec.ts';
@@ -35,10 +35,11 @@ beforeEach(() => {
     fleet: rig.fleet,
     events: rig.events,
     participants: () => participants,
-    read: (number) => {
+    read: (number, bytes) => {
       reads.push(number);
-      const sha = createHash('sha256').update(JSON.stringify(file)).digest('hex');
-      return Promise.resolve({ snapshot: encodeSnapshot(plainSnapshot({ ...file, number, sha, effectiveSha: sha })), problems: [], text: sha, secretFiles: [] });
+      const config = bytes === null ? file : (JSON.parse(Buffer.from(bytes).toString()) as Partial<Snapshot>);
+      const sha = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+      return Promise.resolve({ snapshot: encodeSnapshot(plainSnapshot({ ...config, number, sha, effectiveSha: sha })), problems: [], text: sha, secretFiles: [] });
     },
     onOutcome: () => undefined,
   });
@@ -98,7 +99,7 @@ test('asked many times at once it reads twice, and the last read is the newest t
 
 test('what the tier knows this proxy by cannot change', async () => {
   await rollout.apply();
-  file = { ...file, tier: { name: 'other', store: 'redis://x' } };
+  file = { ...file, tier: { ...file.tier!, name: 'other', store: 'redis://x' } };
   expect(await rollout.apply()).toMatchObject({ kind: 'refused', text: 'tier.name and tier.store cannot change while the proxy runs: restart it' });
 });
 
@@ -111,4 +112,42 @@ test('a backend keeps its row, and with it what is known of it, while others com
   await rollout.apply();
   expect(rollout.running!.rows.backends[1]).toBe(row);
   expect(rig.table.backend(row).verdict).toBe('up');
+});
+
+describe('a config of the tier’s', () => {
+  const bytesOf = (config: Partial<Snapshot>): Uint8Array => Buffer.from(JSON.stringify(config));
+
+  test('runs under the number it is given, upwards or down, also when nothing but the number changes', async () => {
+    const bytes = bytesOf(file);
+    expect(await rollout.applyGiven({ bytes, number: 7 })).toMatchObject({ kind: 'done', version: 7, changed: true });
+    expect(await rollout.applyGiven({ bytes, number: 7 })).toMatchObject({ kind: 'done', version: 7, changed: false });
+    const kept = port();
+    expect(await rollout.applyGiven({ bytes, number: 9 })).toMatchObject({ kind: 'done', version: 9, changed: true });
+    expect(await rollout.applyGiven({ bytes, number: 2 })).toMatchObject({ kind: 'done', version: 2, changed: true });
+    expect(port()).toBe(kept);
+    expect(rollout.running!.snapshot.number).toBe(2);
+  });
+
+  test('is tried without being run: all prepare, all take it back, and nothing is noted', async () => {
+    await rollout.applyGiven({ bytes: bytesOf(file), number: 1 });
+    told = [];
+    const before = rollout.lastReload;
+    const next = { listeners: [plainListener('web'), plainListener('more')] };
+    expect(await rollout.dryRun({ bytes: bytesOf(next), number: 2 })).toMatchObject({ kind: 'done' });
+    expect(told).toEqual(['first prepares 2', 'second prepares 2', 'first aborts', 'second aborts']);
+    expect(rollout.running!.snapshot.listeners).toHaveLength(1);
+    expect(rollout.lastReload).toBe(before);
+    expect(await rollout.dryRun({ bytes: bytesOf({ listeners: [plainListener('refuse', 1)] }), number: 2 })).toMatchObject({ kind: 'refused' });
+    expect(await ask(port())).toMatchObject({ number: 1 });
+    // What was tried can be run, and the workers are not taken in by a number they have seen.
+    expect(await rollout.applyGiven({ bytes: bytesOf(next), number: 2 })).toMatchObject({ kind: 'done', changed: true });
+    expect(rollout.running!.snapshot.listeners).toHaveLength(2);
+  });
+
+  test('each is done in its turn, however many are asked for at once', async () => {
+    const configs = [1, 2, 3].map((number) => ({ bytes: bytesOf({ listeners: [plainListener(`web${number}`)] }), number }));
+    const outcomes = await Promise.all(configs.map((given) => rollout.applyGiven(given)));
+    expect(outcomes.map((outcome) => (outcome.kind === 'done' ? outcome.version : 0))).toEqual([1, 2, 3]);
+    expect(rollout.running!.snapshot.listeners[0]!.name).toBe('web3');
+  });
 });

@@ -1,0 +1,62 @@
+/**
+ * The tier's key (`--tier-key`): with it configs and operator states carry an
+ * HMAC, and what carries none, or another's, is not taken: who can write to the
+ * store could otherwise steer traffic. HMAC-SHA256 (RFC 2104); what is signed
+ * begins with what kind of thing it is, so that one cannot pass for the other.
+ */
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+
+/** Shorter ones can be guessed. */
+export const TIER_KEY_BYTES_MIN = 16;
+
+const sealedSchema = z.object({ sealed: z.string(), hmac: z.string() });
+
+export class TierKey {
+  readonly #key: Uint8Array;
+
+  /** `secret`: the key file's content, TIER_KEY_BYTES_MIN bytes at least. */
+  constructor(secret: Uint8Array) {
+    this.#key = new Uint8Array(hkdfSync('sha256', secret, '', 'weir tier key', 32));
+  }
+
+  signConfig(history: string, number: number, bytes: Uint8Array): string {
+    return createHmac('sha256', this.#key).update(`config\n${history}\n${number}\n`).update(bytes).digest('hex');
+  }
+
+  isConfigSigned(history: string, number: number, bytes: Uint8Array, hmac: string | null): boolean {
+    return hmac !== null && sameText(hmac, this.signConfig(history, number, bytes));
+  }
+
+  /** `STAMP_MS BY JSON` of an operator's word, with its HMAC in the JSON's place beside the JSON. */
+  sealOperatorState(key: string, text: string): string {
+    const [front, json] = parts(text);
+    return `${front}${JSON.stringify({ sealed: json, hmac: this.#signOperatorState(key, text) })}`;
+  }
+
+  /** The text that was sealed; null: not by this key, or not for this entry. */
+  openOperatorState(key: string, text: string): string | null {
+    const [front, json] = parts(text);
+    try {
+      const { sealed, hmac } = sealedSchema.parse(JSON.parse(json));
+      const opened = front + sealed;
+      return sameText(hmac, this.#signOperatorState(key, opened)) ? opened : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #signOperatorState(key: string, text: string): string {
+    return createHmac('sha256', this.#key).update(`operator\n${key}\n${text}`).digest('hex');
+  }
+}
+
+/** What orders the entry, with its spaces, and the rest. */
+function parts(text: string): [string, string] {
+  const end = text.indexOf(' ', text.indexOf(' ') + 1) + 1;
+  return [text.slice(0, end), text.slice(end)];
+}
+
+function sameText(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
