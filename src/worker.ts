@@ -13,6 +13,7 @@ import { chooseReader } from './net/read-from.ts';
 import { openAccessLog } from './observe/access-log.ts';
 import { BackendTable } from './shared/backend-table.ts';
 import { CounterPages } from './shared/counter-pages.ts';
+import { LimitTable } from './shared/limit-table.ts';
 import { decodeSnapshot } from './shared/snapshot-codec.ts';
 import type { LogSpec } from './shared/snapshot.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './shared/thread-messages.ts';
@@ -28,6 +29,7 @@ const context: WorkerContext = {
   wheel: new TimerWheel(),
   table: new BackendTable(),
   counters: new CounterPages(),
+  limits: new LimitTable(start.limits, start.index),
   pluginsDir: start.pluginsDir,
   accessLog: null,
   isShedding: false,

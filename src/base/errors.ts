@@ -29,6 +29,7 @@ const specs = {
   'request-timeout': { side: 'client', status: 408, retry: 'no', text: 'The request took too long to arrive.' },
   'body-too-large': { side: 'client', status: 413, retry: 'no', text: 'The request body is larger than allowed.' },
   'target-too-long': { side: 'client', status: 414, retry: 'no', text: 'The request target is longer than allowed.' },
+  'rate-limited': { side: 'client', status: 429, retry: 'no', text: 'More requests came than this route allows. Retry-After says when to try again.' },
   'head-too-large': { side: 'client', status: 431, retry: 'no', text: 'The request header is larger than allowed.' },
   'not-implemented': { side: 'client', status: 501, retry: 'no', text: 'This method or coding is not implemented.' },
   'version-unsupported': { side: 'client', status: 505, retry: 'no', text: 'This HTTP version is not supported.' },

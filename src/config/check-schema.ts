@@ -79,7 +79,7 @@ function report(walk: Walk, at: number, trail: Trail, message: string, hints: { 
 }
 
 /** Values of these keys are secrets even when they were written into the file itself. */
-const SECRET_TRAIL = /(?:^|\.)(?:token|readToken|password): $/;
+const SECRET_TRAIL = /(?:^|\.)(?:token|readToken|password|tier\.store): $/;
 
 function reportFault(walk: Walk, written: ScalarNode, trail: Trail, fault: Fault, expected: string | undefined): undefined {
   const node = SECRET_TRAIL.test(trail.text()) ? { ...written, secret: true } : written;

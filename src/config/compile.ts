@@ -2,13 +2,14 @@
 import { resolve } from 'node:path';
 import { findBalancer } from '../data-plane/balance/registry.ts';
 import type {
-  ActionSpec, AdminSpec, AlgorithmSpec, BackendSpec, BindSpec, HeaderEdits, HealthSpec, ListenerSpec, LogSpec, MatchSpec, PoolSpec, RouteSpec, Snapshot,
+  ActionSpec, AdminSpec, AlgorithmSpec, BackendSpec, BindSpec, HeaderEdits, HealthSpec, ListenerSpec, LogSpec, MatchSpec, PoolSpec, RateLimitSpec, RouteSpec, Snapshot, TierSpec,
 } from '../shared/snapshot.ts';
 import { TIMEOUT_STEP_MS } from './cross-checks.ts';
 import { routeLabels } from './route-labels.ts';
 import { isModulePath } from './schema/algorithm.ts';
 import type { Config } from './schema/config.ts';
 import { scheduleKeys } from './schema/health.ts';
+import { defaultBurst } from './schema/rate-limit.ts';
 import { routeTimeouts } from './schema/routes.ts';
 
 export interface CompileOptions {
@@ -19,6 +20,8 @@ export interface CompileOptions {
   readonly folder: string;
   /** Given by a flag in place of the file's `admin.bind`; null: none. */
   readonly adminBind: BindSpec | null;
+  /** Given by a flag in place of the file's `tier.store`; null: none. */
+  readonly store: string | null;
   /** Whether logs go to a terminal: then they are text unless the file says otherwise. */
   readonly stdoutIsTerminal: boolean;
 }
@@ -34,11 +37,15 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     effectiveSha: options.effectiveSha,
     listeners: Object.entries(config.listeners).map(([name, listener]) => compileListener(name, listener)),
     pools: Object.entries(config.pools).map(([name, pool]) => compilePool(name, pool, options.folder)),
-    tier: { name: config.tier.name, store: config.tier.store },
+    tier: compileTier(config.tier, options),
     drain: { delayMs: config.drain.delay, timeoutMs: config.drain.timeout, removedMs: config.drain.removed },
     admin: compileAdmin(config.admin, options),
     log: compileLog(config.log, options),
   };
+}
+
+function compileTier({ name, store, heartbeat, lease, probers }: Config['tier'], options: CompileOptions): TierSpec {
+  return { name, store: options.store ?? store, heartbeatMs: heartbeat, leaseMs: lease, probers };
 }
 
 /** Up to the next step of the sweep, so that a timeout is never shorter than written. */
@@ -70,7 +77,7 @@ function compileRoutes(listener: Listener): RouteSpec[] {
   const routes = listener.routes.map((route, index) => compileRoute(route, labels[index]!, matches[index]!));
   if (listener.pool !== undefined) {
     const action: ActionSpec = { kind: 'pool', pool: listener.pool };
-    routes.push({ name: labels.at(-1)!, match: MATCH_ALL, action, rewrite: null, requestHeaders: null, responseHeaders: null, timeouts: { responseMs: routeTimeouts.response, idleMs: routeTimeouts.idle, totalMs: routeTimeouts.total } });
+    routes.push({ name: labels.at(-1)!, match: MATCH_ALL, action, rewrite: null, requestHeaders: null, responseHeaders: null, timeouts: { responseMs: routeTimeouts.response, idleMs: routeTimeouts.idle, totalMs: routeTimeouts.total }, rateLimit: null });
   }
   return routes;
 }
@@ -99,7 +106,14 @@ function compileRoute(route: Route, name: string, match: MatchSpec): RouteSpec {
     requestHeaders: compileEdits(route.requestHeaders),
     responseHeaders: compileEdits(route.responseHeaders),
     timeouts: { responseMs: steps(timeouts.response), idleMs: steps(timeouts.idle), totalMs: steps(timeouts.total) },
+    rateLimit: compileRateLimit(route.rateLimit),
   };
+}
+
+function compileRateLimit(limit: Route['rateLimit']): RateLimitSpec | null {
+  if (limit === undefined) return null;
+  const { key, rate, burst, scope } = limit;
+  return { key, count: rate.count, periodMs: rate.periodMs, burst: burst ?? defaultBurst(rate), scope };
 }
 
 /** Without its final slash, like the prefix of a match: what is left of a path begins with one. */

@@ -21,10 +21,14 @@ export interface CrossCheckOptions {
   readonly folder: string;
   /** Folder that modules named by the config may load from; null: none may. */
   readonly pluginsDir: string | null;
+  /** Named by a flag: without, a config of a tier with a store may name no code. */
+  readonly pluginsGiven: boolean;
   /** How many files this process may have open; null: not known. */
   readonly descriptorsMax: number | null;
   /** Given by a flag in place of the file's `admin.bind`; null: none. */
   readonly adminBind: BindSpec | null;
+  /** Given by a flag in place of the file's `tier.store`; null: none. */
+  readonly store: string | null;
 }
 
 /** The nearest name is sought in all of them, so only for as many problems as anyone reads. */
@@ -77,8 +81,13 @@ class CrossCheck {
     this.#binds();
     this.#descriptors();
     this.#adminToken();
+    this.#tierName();
     const probers = this.#config.tier?.probers;
     if (probers !== undefined && probers % 2 === 0) this.#warn(['tier', 'probers'], `is even: as many members must agree as with ${probers + 1}, and one less may fail`, VALUE, { expected: 'an odd number' });
+  }
+
+  get #store(): string {
+    return this.#options.store ?? this.#config.tier?.store ?? 'none';
   }
 
   #listener(name: string, listener: Listener): void {
@@ -135,10 +144,11 @@ class CrossCheck {
   }
 
   #module(at: YamlPath, path: string): void {
-    const { folder, pluginsDir } = this.#options;
+    const { folder, pluginsGiven } = this.#options;
+    const pluginsDir = pluginsGiven || this.#store === 'none' ? this.#options.pluginsDir : null;
     const file = resolve(folder, path);
     const below = pluginsDir === null ? null : relative(resolve(pluginsDir), file);
-    if (below === null || below.startsWith('..') || isAbsolute(below)) this.#fail([...at, 'name'], 'lies outside the folder that code may load from', { expected: "a file below the folder of --plugins, else below the config's own" });
+    if (below === null || below.startsWith('..') || isAbsolute(below)) this.#fail([...at, 'name'], 'lies outside the folder that code may load from', { expected: this.#store === 'none' ? "a file below the folder of --plugins, else below the config's own" : 'a file below the folder of --plugins, which must be given when there is a store' });
     else if (!existsSync(file)) this.#fail([...at, 'name'], 'names no file', { expected: "a path that starts at the config's folder" });
   }
 
@@ -188,6 +198,15 @@ class CrossCheck {
     const hints = { expected: 'admin.token, such as file:admin.token, or an address in 127.0.0.0/8' };
     if (this.#options.adminBind === null) this.#fail(['admin', 'bind'], message, hints);
     else this.#problems.error(nodeAt(this.#tree, ['admin']).at, `--admin ${bind.text} ${message}`, hints);
+  }
+
+  /** Two tiers that both go by the default name would take each other's members and config for their own. */
+  #tierName(): void {
+    if (this.#store === 'none') return;
+    const written = nodeAt(this.#tree, ['tier']);
+    if (written.kind === 'map' && written.entries.get('name') !== undefined) return;
+    const { at } = nodeAt(this.#tree, ['tier', 'store']);
+    this.#problems.error(at, 'tier.name is not set, and there is a store', { expected: 'a name that no other tier in this store has' });
   }
 
   #fail(at: YamlPath, message: string, hints: ProblemHints = {}): void {

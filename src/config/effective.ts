@@ -43,6 +43,7 @@ function complete(schema: z.core.$ZodType, value: unknown): unknown {
   const note = noteOf(schema);
   const { def } = (schema as z.core.$ZodTypes)._zod;
   if (note.secret === true) return value === undefined || value === 'none' ? value : HIDDEN;
+  if (note.shown !== undefined) return typeof value === 'string' ? note.shown(value) : value;
   if (note.leaf !== undefined) return value === false && z.safeParse(schema, false).data === 'off' ? 'off' : value;
   switch (def.type) {
     case 'default':

@@ -9,12 +9,14 @@ import { checkSchema } from './check-schema.ts';
 import { compile } from './compile.ts';
 import { crossCheck } from './cross-checks.ts';
 import { effectiveConfig, printEffective } from './effective.ts';
+import { refuseLiteralSecrets } from './literal-secrets.ts';
 import { loadYaml } from './load-yaml.ts';
 import { withModuleCode } from './module-code.ts';
 import type { Problem } from './problems.ts';
 import { parseBind } from './schema/addresses.ts';
 import { config, type Config } from './schema/config.ts';
 import { Fault } from './schema/notes.ts';
+import { STORE_FORM, storeUrlFault } from './schema/store-url.ts';
 import { processSubstitutions } from './substitute.ts';
 
 /** Plain data: it travels to the thread that loads. */
@@ -25,8 +27,12 @@ export interface LoadOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** `HOST:PORT` of the flag --admin, in place of `admin.bind`. */
   readonly adminBind?: string;
-  /** Folder that modules may load from. Default: the file's. null: none may. */
+  /** URL of the flag --store, in place of `tier.store`. */
+  readonly store?: string;
+  /** Folder that modules may load from. Default: the file's; with a store, none. null: none may. */
   readonly pluginsDir?: string | null;
+  /** It is to be shared with a tier: no secret may stand in it as it is. Default false. */
+  readonly published?: boolean;
   /** How many files this process may have open; see descriptorsMax(). Default: not checked. */
   readonly descriptorsMax?: number | null;
   /** Whether logs go to a terminal; then they are text by default. Default false. */
@@ -69,20 +75,25 @@ export function loadConfigText(bytes: string | Uint8Array, file: string, options
   const loaded = loadYaml(bytes, file, processSubstitutions(file, options.environment));
   const { tree, problems, sha, effectiveSha, secretFiles } = loaded;
   const adminBind = options.adminBind === undefined ? null : parseBind(options.adminBind);
+  const storeFault = options.store === undefined ? null : storeUrlFault(options.store);
   let snapshot: Snapshot | null = null;
+  if (storeFault !== null) problems.error(0, `--store ${storeFault.message}`, { expected: storeFault.expected ?? STORE_FORM });
   if (adminBind instanceof Fault) problems.error(0, `--admin \`${options.adminBind}\` ${adminBind.message}`, adminBind);
   if (tree !== null) {
+    if (options.published === true) refuseLiteralSecrets(tree, problems);
     const value = checkSchema(config, tree, problems);
     const bind: BindSpec | null = adminBind instanceof Fault ? null : adminBind;
     crossCheck(value, tree, problems, {
       folder,
       pluginsDir: options.pluginsDir === undefined ? folder : options.pluginsDir,
+      pluginsGiven: options.pluginsDir !== undefined,
       descriptorsMax: options.descriptorsMax ?? null,
       adminBind: bind,
+      store: options.store ?? null,
     });
     if (!problems.hasErrors) {
       // Without errors nothing was left out, so the value is what the schema promises.
-      const written = { number: options.number ?? 1, sha, effectiveSha, folder, adminBind: bind, stdoutIsTerminal: options.stdoutIsTerminal ?? false };
+      const written = { number: options.number ?? 1, sha, effectiveSha, folder, adminBind: bind, store: options.store ?? null, stdoutIsTerminal: options.stdoutIsTerminal ?? false };
       snapshot = withModuleCode(compile(value as Config, written));
     }
   }

@@ -10,6 +10,8 @@ import type { Problem } from './problems.ts';
 
 export interface LoadRequest {
   readonly file: string;
+  /** Instead of what the file holds; null: the file is read. */
+  readonly bytes: Uint8Array | null;
   readonly options: LoadOptions;
   /** Whether the rendered problems are meant for a terminal with colours. */
   readonly color: boolean;
@@ -37,8 +39,8 @@ export interface ThreadLoad {
 const YOUNG_GENERATION_MIB = 128;
 
 /** Rejects only if the thread dies: a config that is wrong is an answer. */
-export function loadInThread(file: string, options: LoadOptions = {}, wanted: { color?: boolean; effective?: boolean } = {}): Promise<ThreadLoad> {
-  const request: LoadRequest = { file, options, color: wanted.color ?? false, wantsEffective: wanted.effective ?? false };
+export function loadInThread(file: string, options: LoadOptions = {}, wanted: { color?: boolean; effective?: boolean; bytes?: Uint8Array | null } = {}): Promise<ThreadLoad> {
+  const request: LoadRequest = { file, bytes: wanted.bytes ?? null, options, color: wanted.color ?? false, wantsEffective: wanted.effective ?? false };
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(`./loader-thread.${extension}`, import.meta.url), {

@@ -1,12 +1,12 @@
 /** The thread behind load-in-thread.ts: loads the config that its workerData names, answers once, ends. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeSnapshot } from '../shared/snapshot-codec.ts';
-import { loadConfig } from './load-config.ts';
+import { loadConfig, loadConfigText } from './load-config.ts';
 import type { LoadRequest, ThreadLoad } from './load-in-thread.ts';
 import { renderProblems } from './render-problems.ts';
 
-const { file, options, color, wantsEffective } = workerData as LoadRequest;
-const loaded = await loadConfig(file, options);
+const { file, bytes, options, color, wantsEffective } = workerData as LoadRequest;
+const loaded = bytes === null ? await loadConfig(file, options) : loadConfigText(bytes, file, options);
 const answer: ThreadLoad = {
   encoded: loaded.snapshot === null ? null : encodeSnapshot(loaded.snapshot),
   problems: loaded.problems,

@@ -22,6 +22,7 @@ import type { Http1Connection } from './connect/http1-connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { LivePool } from './live/live-pool.ts';
 import type { LiveRoute } from './live/live-route.ts';
+import type { RouteLimit } from './limit/route-limit.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import { METHOD, type RequestHead } from './parse/request-head.ts';
 import { errorReply, fixedReply, redirectReply } from './relay/own-replies.ts';
@@ -59,6 +60,7 @@ export class Pipeline implements RelayOutcome {
     if (index === AMBIGUOUS_PATH) return this.fail(x, 'ambiguous-path');
     const route = routes[index]!;
     x.route = route;
+    if (route.limit !== null && !route.limit.admits(query, x.startedMs)) return this.#refuse(x, route.limit);
     const { totalMs } = route.spec.timeouts;
     if (totalMs !== 0) x.totalTick = this.#context.wheel.now + Math.ceil(totalMs / TICK_MS) + 1;
     if (route.pool === null) return this.#answerOurselves(x, route, head);
@@ -174,6 +176,14 @@ export class Pipeline implements RelayOutcome {
       x.status = status;
       x.client.sendOwnReply(errorReply(code, x.client.wantsJson()));
     }
+    this.#finish(x);
+  }
+
+  #refuse(x: Exchange, limit: RouteLimit): void {
+    x.error = 'rate-limited';
+    const reply = errorReply('rate-limited', x.client.wantsJson());
+    x.status = reply.status;
+    x.client.sendOwnReply({ ...reply, fields: reply.fields + limit.refusalFields() });
     this.#finish(x);
   }
 

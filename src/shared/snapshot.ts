@@ -62,6 +62,24 @@ export interface RouteSpec {
   readonly requestHeaders: HeaderEdits | null;
   readonly responseHeaders: HeaderEdits | null;
   readonly timeouts: { readonly responseMs: number; readonly idleMs: number; readonly totalMs: number };
+  readonly rateLimit: RateLimitSpec | null;
+}
+
+/** A bucket for each key: it holds `burst` requests and fills by `count` in `periodMs`. */
+export interface RateLimitSpec {
+  readonly key: KeySpec;
+  readonly count: number;
+  /** A second, a minute or an hour. */
+  readonly periodMs: number;
+  /** 1 to 1,000,000. */
+  readonly burst: number;
+  /** `tier`: one bucket for all members; with `tier.store: none` the same as `proxy`. */
+  readonly scope: 'tier' | 'proxy';
+}
+
+/** Counted together with the other members of a tier; without a store there are none. */
+export function isShared(limit: RateLimitSpec, tier: Pick<TierSpec, 'store'>): boolean {
+  return limit.scope === 'tier' && tier.store !== 'none';
 }
 
 /** Each key that is not null must hold; a list holds if one entry does. */
@@ -206,7 +224,11 @@ export interface OutlierSpec {
 
 export interface TierSpec {
   readonly name: string;
+  /** `none`, or the store's URL, its password included: never shown as it is. */
   readonly store: string;
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly probers: number;
 }
 
 export interface DrainSpec {

@@ -6,6 +6,7 @@
  */
 import type { BackendTableMemory } from './backend-table.ts';
 import type { CounterPagesMemory } from './counter-pages.ts';
+import type { LimitTableMemory } from './limit-table.ts';
 
 /** Row numbers of a snapshot's parts, each list flat and in the snapshot's order. */
 export interface SnapshotRows {
@@ -24,6 +25,7 @@ export interface WorkerStart {
   readonly workers: number;
   /** Int32 cells, one a worker: counts turns of its loop, at least ten a second. */
   readonly heartbeats: SharedArrayBuffer;
+  readonly limits: LimitTableMemory;
   /** Folder that modules named by the config may load from; null: none. */
   readonly pluginsDir: string | null;
 }

@@ -1,7 +1,7 @@
 /** The kinds of value that many keys share: text, numbers, quantities with a unit, choices, lists of one. */
 import { z } from 'zod';
 import { nearest } from '../nearest.ts';
-import { parseDuration, parseShare, parseSize, type Parsed } from '../units.ts';
+import { parseDuration, parseRate, parseShare, parseSize, type Parsed, type Rate } from '../units.ts';
 import { Fault, leaf, note } from './notes.ts';
 
 /** Timers count milliseconds in an int32: 24.8 days. */
@@ -56,7 +56,22 @@ export function share(): z.ZodType<number, string | number> {
   return leaf<string | number, number>(input, ['string', 'number'], 'a share such as 20%', (value) => read(parseShare(value)));
 }
 
-function read(parsed: Parsed<number>): number | Fault {
+/** What a bucket can count: it is refilled once a millisecond. */
+const RATE_PER_SECOND_MAX = 1_000_000;
+
+/** A whole number in a second, a minute or an hour; never 0, which would be no limit where one is asked for. */
+export function rate(): z.ZodType<Rate, string> {
+  const form = z.string().regex(/^[0-9]+\/(s|m|h)$/);
+  return leaf<string, Rate>(form, ['string', 'number'], 'a rate such as 100/s, 10/m or 5/h', (value) => {
+    const parsed = read(parseRate(value));
+    if (parsed instanceof Fault) return parsed;
+    if (!Number.isInteger(parsed.count)) return new Fault('is not a whole number in its time', { expected: 'a whole number per s, m or h, such as 5/h' });
+    if (parsed.count === 0) return new Fault('must be more than 0');
+    return (parsed.count * 1000) / parsed.periodMs <= RATE_PER_SECOND_MAX ? parsed : new Fault('is too much', { expected: `a rate of ${RATE_PER_SECOND_MAX}/s at most` });
+  });
+}
+
+function read<T>(parsed: Parsed<T>): T | Fault {
   return parsed.ok ? parsed.value : new Fault(parsed.message, parsed);
 }
 

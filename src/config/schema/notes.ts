@@ -45,6 +45,8 @@ export interface Note {
   readonly list?: z.core.$ZodType;
   /** Never shown, even if it stands in the file as it is. */
   readonly secret?: true;
+  /** What stands for the value wherever it is shown. */
+  readonly shown?: (value: string) => string;
   /** Shown on the reference page instead of the placeholder `NAME` for the keys of a record. */
   readonly keyName?: string;
 }

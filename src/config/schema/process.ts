@@ -4,16 +4,14 @@ import { bindAddress } from './addresses.ts';
 import { choice, choiceOrOff, duration, name, text, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
 import { broken } from './rules.ts';
+import { shownStoreUrl, STORE_FORM, storeUrlFault } from './store-url.ts';
 
-const STORE_FORM = 'none';
-const store = leaf(z.literal('none'), ['string'], STORE_FORM, (value: string) => {
-  if (value === 'none') return 'none' as const;
-  return new Fault(/^(rediss?|sentinel|cluster):\/\//.test(value) ? 'is not built yet' : 'is not a store');
-});
+/** Its password is masked wherever the value is shown. */
+const store = note(text(STORE_FORM, storeUrlFault), { shown: shownStoreUrl });
 
 export const tier = z
   .strictObject({
-    name: name().prefault('default').describe('Name of the tier.'),
+    name: name().prefault('default').describe('Name of the tier; must be set when there is a store.'),
     store: store.prefault('none').describe('Where the tier keeps what it agrees on; none: this proxy alone.'),
     heartbeat: duration({ zero: false }).prefault('1s').describe('How often a member renews its lease.'),
     lease: duration({ zero: false }).prefault('3s').describe('How long a silent member counts; at least 3 heartbeats.'),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { hostNameFault } from './addresses.ts';
 import { headerEdits } from './header-edits.ts';
+import { rateLimit } from './rate-limit.ts';
 import { choice, duration, name, text, whole } from './leaves.ts';
 import { match, pathFault } from './match.ts';
 import { Fault, leaf, note } from './notes.ts';
@@ -78,6 +79,7 @@ export const route = note(
       requestHeaders: headerEdits('request').optional().describe('Edits of the request, in this order: remove, set, add.'),
       responseHeaders: headerEdits('response').optional().describe('Edits of the answer, likewise.'),
       timeouts: timeouts.prefault({}).describe('Limits in time, to 100 ms; 0 is no limit.'),
+      rateLimit: rateLimit.optional().describe('How many requests of one key the route takes; the others are answered 429. Absent: no limit.'),
     })
     .check(exactlyOne('pool', 'redirect', 'respond'), (context) => {
       const { rewrite: change, redirect: target, match: { path }, pool } = context.value;
@@ -85,7 +87,7 @@ export const route = note(
       const at = change?.prefix !== undefined ? ['rewrite', 'prefix'] : target?.prefix !== undefined ? ['redirect', 'prefix'] : null;
       if (at !== null && path?.some((pattern) => pattern.kind === 'regex')) broken(context, at, 'replaces a prefix, and this route matches by regex', { expected: 'path instead of prefix' });
     }),
-  { later: ['rateLimit', 'split', 'scatter', 'mirror', 'retry', 'hedge'] },
+  { later: ['split', 'scatter', 'mirror', 'retry', 'hedge'] },
 );
 
 /** What a route has that says nothing of its timeouts: for the one that a listener's `pool` is short for. */

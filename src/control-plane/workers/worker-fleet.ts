@@ -5,12 +5,14 @@
  * round at a time; a worker that dies meanwhile never holds a round up, and
  * its replacement is brought to the newest committed config on its own.
  */
+import { randomFillSync } from 'node:crypto';
 import { pause, type Clock, type Timer } from '../../base/clock.ts';
 import type { EventLog } from '../../observe/event-log.ts';
 import type { Log } from '../../observe/log.ts';
 import type { WorkerView } from '../../observe/metrics-source.ts';
-import type { BackendTable } from '../../shared/backend-table.ts';
+import { tableTime, type BackendTable } from '../../shared/backend-table.ts';
 import { CounterPages, type RowCounts } from '../../shared/counter-pages.ts';
+import { LimitTable } from '../../shared/limit-table.ts';
 import type { FromWorker, SnapshotRows, ToWorker } from '../../shared/thread-messages.ts';
 import { PendingWorkers } from './pending-workers.ts';
 import { PrepareRound, type PrepareOutcome } from './prepare-round.ts';
@@ -50,6 +52,8 @@ export interface FleetOptions {
 export class WorkerFleet {
   /** One per worker index; they outlive the worker. */
   readonly counters: readonly CounterPages[];
+  /** Buckets of the rate limits; they outlive the workers too. */
+  readonly limits: LimitTable;
   readonly #options: FleetOptions;
   readonly #slots: readonly WorkerSlot[];
   readonly #restartTimers = new Map<WorkerSlot, Timer>();
@@ -70,9 +74,11 @@ export class WorkerFleet {
   constructor(options: FleetOptions) {
     this.#options = options;
     this.counters = Array.from({ length: options.workers }, () => new CounterPages());
+    this.limits = LimitTable.create(options.workers, randomFillSync(new Int32Array(2)), tableTime(options.clock.monotonicMs()));
     const start = {
       workers: options.workers,
       heartbeats: new SharedArrayBuffer(options.workers * Int32Array.BYTES_PER_ELEMENT),
+      limits: this.limits.memory,
       pluginsDir: options.pluginsDir,
     };
     const environment = {
@@ -260,6 +266,7 @@ export class WorkerFleet {
 
   #onGone(slot: WorkerSlot, reason: string): void {
     const lost = takeBackGauges(this.#options.table, this.counters[slot.index]!, this.#highest);
+    this.limits.releaseLocksOf(slot.index);
     for (const waiting of [this.#committing, this.#finishing, this.#ending]) waiting.delete(slot.index);
     this.#round?.died(slot.index, reason);
     if (this.#stopping) return;
@@ -296,6 +303,7 @@ export class WorkerFleet {
 
   #tick(): void {
     this.#ticks += 1;
+    this.limits.sweep(tableTime(this.#options.clock.monotonicMs()));
     for (const slot of this.#slots) {
       if (slot.tick(STILL_TICKS_MAX)) slot.kill(`its loop stood still for ${(STILL_TICKS_MAX * TICK_MS) / 1000} s`);
       if (this.#ticks % TICKS_PER_UTILIZATION_SAMPLE === 0) slot.sampleUtilization();

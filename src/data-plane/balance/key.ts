@@ -14,8 +14,8 @@ export function hashKey(spec: KeySpec, request: RouteQuery): number {
   return hash32(keyText(spec, request) || request.clientAddress());
 }
 
-/** '' if the request lacks the key. */
-function keyText({ kind, name }: KeySpec, request: RouteQuery): string {
+/** '' if the request lacks the key. The first value counts where there are several. */
+export function keyText({ kind, name }: KeySpec, request: RouteQuery): string {
   switch (kind) {
     case 'client-ip':
       return request.clientAddress();

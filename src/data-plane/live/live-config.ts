@@ -5,10 +5,11 @@
  */
 import { yieldToLoop } from '../../base/clock.ts';
 import type { SnapshotRows } from '../../shared/thread-messages.ts';
-import type { ListenerSpec, PoolSpec, Snapshot } from '../../shared/snapshot.ts';
+import { isShared, type ListenerSpec, type PoolSpec, type Snapshot, type TierSpec } from '../../shared/snapshot.ts';
 import { PoolBalancer } from '../balance/candidates.ts';
 import { resolveAlgorithm } from '../balance/load-module.ts';
 import { Backend } from '../connect/backend.ts';
+import { RouteLimit } from '../limit/route-limit.ts';
 import { compileRoutesSliced } from '../route/route-table.ts';
 import { LiveListener } from './live-listener.ts';
 import { LivePool } from './live-pool.ts';
@@ -38,7 +39,7 @@ export async function buildLiveConfig(snapshot: Snapshot, number: number, rows: 
   const listeners = new Map<string, LiveListener>();
   for (let i = 0; i < snapshot.listeners.length; i++) {
     const spec = snapshot.listeners[i]!;
-    listeners.set(spec.name, await builder.listener(spec, rows.listeners[i]!, pools));
+    listeners.set(spec.name, await builder.listener(spec, rows.listeners[i]!, pools, snapshot.tier));
   }
   return { number, snapshot, listeners, pools, backends: builder.backends };
 }
@@ -78,13 +79,15 @@ class LiveConfigBuilder {
     return new LivePool(spec, poolRow, counters.pools.at(row), balancer, backends);
   }
 
-  async listener(spec: ListenerSpec, row: number, pools: ReadonlyMap<string, LivePool>): Promise<LiveListener> {
-    const { table, counters, clock } = this.#context;
+  async listener(spec: ListenerSpec, row: number, pools: ReadonlyMap<string, LivePool>, tier: TierSpec): Promise<LiveListener> {
+    const { table, counters, clock, limits } = this.#context;
     const routes: LiveRoute[] = [];
     for (const route of spec.routes) {
       const routeRow = this.#rows.routes[this.#nextRoute++]!;
       const pool = route.action.kind === 'pool' ? pools.get(route.action.pool)! : null;
-      routes.push(new LiveRoute(route, routeRow, counters.routes.at(routeRow), pool));
+      const { rateLimit } = route;
+      const limit = rateLimit === null ? null : new RouteLimit(rateLimit, spec.name, route.name, routeRow, isShared(rateLimit, tier), limits);
+      routes.push(new LiveRoute(route, routeRow, counters.routes.at(routeRow), pool, limit));
       if (this.#isTurnOver()) await yieldToLoop();
     }
     return new LiveListener(spec, table.listener(row), counters.listeners.at(row), await compileRoutesSliced(spec.routes, clock), routes);

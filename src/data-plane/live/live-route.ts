@@ -3,6 +3,7 @@ import { latin1 } from '../parse/bytes.ts';
 import type { FieldLines } from '../parse/field-lines.ts';
 import type { HeaderEdits, RouteSpec } from '../../shared/snapshot.ts';
 import { compileRedirect, compileRewrite, type Redirect, type TargetRewrite } from '../route/route-steps.ts';
+import type { RouteLimit } from '../limit/route-limit.ts';
 import type { LivePool } from './live-pool.ts';
 
 /** Header edits of one direction as lookups and ready lines. */
@@ -46,8 +47,9 @@ export class LiveRoute {
   readonly rewriteHost: string | null;
   readonly rewrite: TargetRewrite | null;
   readonly redirect: Redirect | null;
+  readonly limit: RouteLimit | null;
 
-  constructor(spec: RouteSpec, row: number, counters: { cells: Float64Array; base: number }, pool: LivePool | null) {
+  constructor(spec: RouteSpec, row: number, counters: { cells: Float64Array; base: number }, pool: LivePool | null, limit: RouteLimit | null) {
     this.spec = spec;
     this.row = row;
     this.counters = counters.cells;
@@ -58,5 +60,6 @@ export class LiveRoute {
     this.rewriteHost = spec.rewrite?.host ?? null;
     this.rewrite = compileRewrite(spec);
     this.redirect = spec.action.kind === 'redirect' ? compileRedirect(spec, spec.action) : null;
+    this.limit = limit;
   }
 }

@@ -5,6 +5,7 @@ import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { BackendTable } from '../../shared/backend-table.ts';
 import type { CounterPages } from '../../shared/counter-pages.ts';
+import type { LimitTable } from '../../shared/limit-table.ts';
 import type { FromWorker } from '../../shared/thread-messages.ts';
 
 export interface WorkerContext {
@@ -14,6 +15,7 @@ export interface WorkerContext {
   readonly wheel: TimerWheel;
   readonly table: BackendTable;
   readonly counters: CounterPages;
+  readonly limits: LimitTable;
   readonly pluginsDir: string | null;
   /** null while the access log is off. */
   accessLog: AccessLog | null;

@@ -69,6 +69,7 @@ describe('a listener', () => {
       requestHeaders: null,
       responseHeaders: null,
       timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
+      rateLimit: null,
     });
   });
 });

@@ -7,6 +7,7 @@ import { buildLiveConfig } from '../../../src/data-plane/live/live-config.ts';
 import type { WorkerContext } from '../../../src/data-plane/live/worker-context.ts';
 import { BackendTable } from '../../../src/shared/backend-table.ts';
 import { CounterPages } from '../../../src/shared/counter-pages.ts';
+import { LimitTable } from '../../../src/shared/limit-table.ts';
 import type { Snapshot } from '../../../src/shared/snapshot.ts';
 import type { SnapshotRows } from '../../../src/shared/thread-messages.ts';
 import { largeConfig } from '../../support/large-config.ts';
@@ -18,9 +19,10 @@ const PARTS = 4000;
 function contextWith(rows: number): WorkerContext {
   const table = new BackendTable();
   const counters = new CounterPages();
+  const limits = LimitTable.create(1, new Int32Array([1, 2]), 0);
   table.ensure({ backends: rows, pools: rows, listeners: 1 });
   counters.ensure({ backends: rows, pools: rows, routes: rows, listeners: 1 });
-  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, pluginsDir: null, accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
+  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, limits, pluginsDir: null, accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
 }
 
 /** Rows in the order of the file. */
