@@ -1,0 +1,265 @@
+/**
+ * One proxy of a simulated tier: the real link, monitor, operator states and
+ * rollout over a clock, a disk, a way to the store and a network that the
+ * simulation owns. Its config is a line of text: `v=NAME ports=1,2,3`, and
+ * `refuse=ID` or `fail=ID` for members that cannot check or run it.
+ */
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { inSlices } from '../../src/base/clock.ts';
+import { seededRandom, type Random } from '../../src/base/random.ts';
+import { HealthMonitor } from '../../src/control-plane/health/monitor.ts';
+import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
+import { besideText } from '../../src/control-plane/membership/beside.ts';
+import type { MembershipEvents } from '../../src/control-plane/membership/membership.ts';
+import { TierLink } from '../../src/control-plane/membership/tier-link.ts';
+import { OperatorStates } from '../../src/control-plane/operator-states.ts';
+import type { Answers, ApplyOutcome, ConfigApplier, Refusal, RunningVersion } from '../../src/control-plane/rollout/config-applier.ts';
+import { sha256 } from '../../src/control-plane/rollout/fetch-version.ts';
+import { TierRollout } from '../../src/control-plane/rollout/tier-rollout.ts';
+import type { StateFile } from '../../src/control-plane/state-file.ts';
+import type { Dial } from '../../src/net/dial.ts';
+import { BackendRig, healthSpec } from '../support/backend-rig.ts';
+import { MemoryDisk } from '../support/rollout-rig.ts';
+import { ProcessClock } from './sim-clock.ts';
+import type { SimTier } from './sim-tier.ts';
+import { SimWire } from './sim-wire.ts';
+
+/** What outlives a process. */
+export class SimDisk {
+  readonly rollout = new MemoryDisk();
+  operatorStates: unknown = null;
+}
+
+const REQUEST_EVERY_MS = 100;
+
+export class SimMember implements ConfigApplier {
+  readonly id: string;
+  readonly disk: SimDisk;
+  readonly clock: ProcessClock;
+  readonly wire: SimWire;
+  readonly backends = new BackendRig();
+  /** Cannot reach any backend. */
+  isCutFromBackends = false;
+  hasEnded = false;
+  link!: TierLink;
+  monitor!: HealthMonitor;
+  operatorStates!: OperatorStates;
+  rollout!: TierRollout;
+  readonly #tier: SimTier;
+  readonly #random: Random;
+  #running: RunningVersion | null = null;
+  #ports: readonly number[] = [];
+  #requests = 0;
+  #told = '';
+
+  private constructor(tier: SimTier, id: string, disk: SimDisk) {
+    this.#tier = tier;
+    this.id = id;
+    this.disk = disk;
+    this.#random = seededRandom(tier.random.below(2 ** 31));
+    this.clock = new ProcessClock(tier.clock, tier.random.below(4) === 0 ? tier.random.below(7_200_000) - 3_600_000 : 0);
+    this.wire = new SimWire({ sim: tier.clock, process: this.clock, random: this.#random, mood: tier.mood, answerWithinMs: tier.pace.leaseMs / 3 });
+  }
+
+  /** Begins to start it; it comes up as time goes by. `file`: what its config file holds. */
+  static async start(tier: SimTier, id: string, disk: SimDisk, file: string): Promise<SimMember> {
+    const member = new SimMember(tier, id, disk);
+    await member.#open();
+    void member.rollout.start(Buffer.from(file));
+    member.clock.every(REQUEST_EVERY_MS, () => member.#request());
+    member.clock.every(REQUEST_EVERY_MS, () => member.#tellState());
+    return member;
+  }
+
+  async #open(): Promise<void> {
+    const { clock, disk, id } = this;
+    const { pace } = this.#tier;
+    const log = { info: () => undefined, warn: () => undefined, error: (text: string, fields?: Record<string, unknown>) => this.#tier.noteError(id, text, fields) };
+    const kept = disk.rollout.state;
+    const store = this.wire.to(this.#tier.store);
+    this.operatorStates = await OperatorStates.open({ clock, file: this.#stateFile(), log });
+    this.link = new TierLink({
+      store, id, clock, random: this.#random, log,
+      previousIncarnation: kept.identity?.incarnation ?? null,
+      history: () => this.rollout.history,
+      timing: () => pace,
+      record: { zone: `z${Number(id.slice(1)) % 2}`, addresses: [], software: 'sim', sinceMs: clock.wallMs() },
+      newIncarnation: () => `${id}.${this.#tier.nextIncarnation()}`,
+      onJoined: (incarnation) => void disk.rollout.writeIdentity({ id, incarnation }),
+      events: this.#events(),
+    });
+    this.monitor = new HealthMonitor({
+      clock,
+      random: this.#random,
+      dial: this.#dial(),
+      names: { addressOf: () => null, failureOf: () => null, connectFailed: () => undefined },
+      membership: this.link,
+      pace: () => pace,
+      answersOf: () => this.#requests,
+    });
+    this.monitor.verdicts.subscribe((event) => this.#verdict(event));
+    this.rollout = new TierRollout({
+      membership: this.link, clock, random: this.#random, kept, log,
+      disk: disk.rollout,
+      applier: this,
+      key: null,
+      leaseMs: () => pace.leaseMs,
+      onChange: () => this.#tellState(),
+      onApplied: () => undefined,
+    });
+    this.link.besideSource = () => {
+      const watched = this.rollout.watchedAnswers();
+      return besideText({ config: this.#running, ...(watched === undefined ? {} : { rollout: watched }) });
+    };
+    this.operatorStates.publishTo((entry) => this.link.putOperatorState(entry));
+    this.operatorStates.subscribe(({ rowNumber }) => this.monitor.stateChanged(rowNumber));
+  }
+
+  /** As SIGKILL. */
+  kill(): void {
+    this.hasEnded = true;
+    this.clock.end();
+    this.wire.isCut = true;
+  }
+
+  get isRunning(): boolean {
+    return !this.hasEnded && !this.clock.isPaused;
+  }
+
+  get ports(): readonly number[] {
+    return this.#ports;
+  }
+
+  verdict(port: number): string {
+    return this.backends.row('web', addressOf(port)).verdict;
+  }
+
+  state(port: number): string {
+    return this.backends.row('web', addressOf(port)).state;
+  }
+
+  setOperatorState(port: number, state: 'ready' | 'drain'): void {
+    void this.operatorStates.set('web', addressOf(port), { state }, this.id);
+  }
+
+  dryRun(bytes: Uint8Array): Promise<Refusal | null> {
+    return Promise.resolve(this.#refusal(bytes, 'refuse'));
+  }
+
+  async apply(bytes: Uint8Array, number: number): Promise<ApplyOutcome> {
+    const refusal = this.#refusal(bytes, 'fail');
+    if (refusal !== null) return { kind: 'refused', ...refusal };
+    const sha = sha256(bytes);
+    this.#ports = portsOf(Buffer.from(bytes).toString());
+    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: healthSpec() });
+    await inSlices(this.operatorStates.apply(placed));
+    await inSlices(this.monitor.apply(placed));
+    this.#running = { number, sha, effectiveSha: sha };
+    return { kind: 'done', changed: true, warnings: [] };
+  }
+
+  running(): RunningVersion | null {
+    return this.#running;
+  }
+
+  answers(): Answers {
+    return { requests: this.#requests, errors: 0 };
+  }
+
+  #refusal(bytes: Uint8Array, word: string): Refusal | null {
+    const named = new RegExp(`${word}=(\\S+)`).exec(Buffer.from(bytes).toString())?.[1]?.split(',') ?? [];
+    return named.includes(this.id) ? { text: `${this.id} cannot`, problems: [] } : null;
+  }
+
+  #events(): MembershipEvents {
+    const poke = (): void => this.rollout.poke();
+    return {
+      onVerdict: (check, entry) => this.monitor.acceptVerdict(check, entry),
+      onOperatorState: (key, text) => this.operatorStates.accept(key, text),
+      onMembers: () => (this.monitor.membersChanged(), poke()),
+      onSuspicions: (checks) => this.monitor.suspected(checks),
+      onConfig: ({ rollout }) => (this.monitor.rolloutChanged(rollout !== null), poke()),
+      onState: () => (this.monitor.dutyChanged(), poke()),
+    };
+  }
+
+  /** A request to one of the backends: a refusal is what a worker would tell. */
+  #request(): void {
+    const port = this.#ports[this.#random.below(Math.max(1, this.#ports.length))];
+    if (port === undefined) return;
+    const met = this.#tier.meets(this, port);
+    if (met === 'accept') this.#requests++;
+    else if (met === 'ECONNREFUSED' && this.verdict(port) === 'up') this.monitor.refused(this.backends.numberOf('web', addressOf(port)));
+  }
+
+  /** As the process does: ready once its config runs and each check has a verdict, or a result of its own. */
+  #tellState(): void {
+    const isOut = this.rollout.failure?.out === true;
+    const isReady = this.#running !== null && this.rollout.notReadyReasons().length === 0 && [...this.monitor.pending()].length === 0;
+    const wasReady = this.#told === 'ready';
+    const state = isOut ? 'out' : isReady || (wasReady && this.rollout.notReadyReasons().length === 0) ? 'ready' : 'joining';
+    if (state === this.#told) return;
+    this.#told = state;
+    if (state !== 'out') this.link.setState(state);
+  }
+
+  #verdict(event: VerdictEvent): void {
+    if (this.isRunning) this.#tier.noteVerdict(this, Number(event.address.split(':')[1]), event.to, event.reason);
+  }
+
+  #dial(): Dial {
+    return ({ port }) => {
+      this.#tier.noteProbe(this, port);
+      const socket = new SimSocket();
+      const met = this.#tier.meets(this, port);
+      if (met === 'silent') return socket as unknown as Socket;
+      this.clock.after(0.2 + this.#random.next(), () => {
+        if (socket.destroyed) return;
+        if (met === 'accept') socket.emit('connect');
+        else socket.emit('error', Object.assign(new Error(met), { code: met }));
+      });
+      return socket as unknown as Socket;
+    };
+  }
+
+  #stateFile(): StateFile {
+    const { disk } = this;
+    const file = {
+      path: 'operator-states',
+      read: () => Promise.resolve(disk.operatorStates === null ? { kind: 'absent' } : { kind: 'read', value: structuredClone(disk.operatorStates) }),
+      write: (value: unknown) => {
+        disk.operatorStates = structuredClone(value);
+        return Promise.resolve();
+      },
+    };
+    return file as unknown as StateFile;
+  }
+}
+
+/** As much of a socket as a TCP probe asks of one. */
+class SimSocket extends EventEmitter {
+  destroyed = false;
+  readonly readyState = 'open';
+  end(): this {
+    return this.destroy();
+  }
+  destroy(): this {
+    this.destroyed = true;
+    return this;
+  }
+  resume(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+}
+
+export function addressOf(port: number): string {
+  return `10.0.0.1:${port}`;
+}
+
+export function portsOf(text: string): number[] {
+  return (/ports=([\d,]+)/.exec(text)?.[1] ?? '').split(',').filter((part) => part !== '').map(Number);
+}

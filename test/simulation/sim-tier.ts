@@ -1,0 +1,198 @@
+/**
+ * A simulated tier: members, one store, backends that come and go, in virtual
+ * time from one seed. It knows the truth about the backends and holds each
+ * member's view against it; what does not fit is a violation, with the time at
+ * which it was seen.
+ */
+import { createHash } from 'node:crypto';
+import { seededRandom, type Random } from '../../src/base/random.ts';
+import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
+import { SimClock } from './sim-clock.ts';
+import { addressOf, SimDisk, SimMember } from './sim-member.ts';
+import { FAIR, StoreMood, type Weather } from './sim-wire.ts';
+
+export type Meeting = 'accept' | 'silent' | 'ECONNREFUSED';
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly members: number;
+  readonly backends: number;
+}
+
+export interface Violation {
+  readonly atMs: number;
+  readonly what: string;
+}
+
+/** A backend that nobody could have seen fail for so long may not be called down by anyone, whatever the store lost. */
+const LONG_WELL_MS = 30_000;
+
+export class SimTier {
+  readonly clock = new SimClock();
+  readonly random: Random;
+  readonly store: TierMemoryStore;
+  readonly mood = new StoreMood();
+  readonly pace = { heartbeatMs: 1000, leaseMs: 3000, probers: 3 };
+  readonly members = new Map<string, SimMember>();
+  readonly disks = new Map<string, SimDisk>();
+  readonly truth = new Map<number, Meeting>();
+  readonly violations: Violation[] = [];
+  /** What happened, for people; a run of the same seed has the same. */
+  readonly story: string[] = [];
+  readonly published = new Set<string>();
+  probes = 0;
+  readonly #badMs = new Map<number, number>();
+  readonly #trace = createHash('sha256');
+  #incarnations = 0;
+  #configs = 0;
+
+  constructor({ seed, backends }: SimOptions) {
+    this.random = seededRandom(seed);
+    this.store = new TierMemoryStore({ clock: this.clock, random: this.random });
+    for (let i = 0; i < backends; i++) this.truth.set(8000 + i, 'accept');
+    this.#holdLeader();
+  }
+
+  get ports(): number[] {
+    return [...this.truth.keys()];
+  }
+
+  get running(): SimMember[] {
+    return [...this.members.values()].filter(({ isRunning }) => isRunning);
+  }
+
+  nextIncarnation(): number {
+    return ++this.#incarnations;
+  }
+
+  tell(what: string): void {
+    this.story.push(`${(this.clock.monotonicMs() / 1000).toFixed(3)} ${what}`);
+    this.#trace.update(`${this.clock.monotonicMs()} ${what}\n`);
+  }
+
+  /** The same for two runs of one seed. */
+  get fingerprint(): string {
+    return this.#trace.copy().digest('hex').slice(0, 16);
+  }
+
+  async startMember(id: string, file?: string): Promise<SimMember> {
+    const disk = this.disks.get(id) ?? new SimDisk();
+    this.disks.set(id, disk);
+    const member = await SimMember.start(this, id, disk, file ?? this.configText());
+    this.members.set(id, member);
+    return member;
+  }
+
+  /** Another text each time; `extra`: who cannot check or run it. */
+  configText(extra = ''): string {
+    const text = `v=${++this.#configs} ports=${this.ports.join(',')}${extra === '' ? '' : ` ${extra}`}`;
+    this.published.add(text);
+    return text;
+  }
+
+  meets(member: SimMember, port: number): Meeting {
+    const met = member.isCutFromBackends ? 'silent' : (this.truth.get(port) ?? 'ECONNREFUSED');
+    if (met !== 'accept') this.#badMs.set(port, this.clock.monotonicMs());
+    return met;
+  }
+
+  setTruth(port: number, met: Meeting): void {
+    // What was on its way may still fail.
+    this.#badMs.set(port, this.clock.monotonicMs());
+    this.truth.set(port, met);
+    this.tell(`backend ${port} is ${met}`);
+  }
+
+  noteProbe(member: SimMember, port: number): void {
+    this.probes++;
+    this.#trace.update(`${member.id} probes ${port}\n`);
+  }
+
+  noteVerdict(member: SimMember, port: number, to: string, reason: string): void {
+    this.tell(`${member.id} has ${port} ${to} (${reason})`);
+    if (to !== 'down') return;
+    const badMs = this.#badMs.get(port);
+    if (badMs === undefined || this.clock.monotonicMs() - badMs > LONG_WELL_MS) this.violate(`${member.id} calls ${port} down, which nobody can have seen fail (${reason})`);
+  }
+
+  noteError(id: string, text: string, fields: Record<string, unknown> = {}): void {
+    const cause = fields['err'] instanceof Error ? `: ${fields['err'].stack}` : '';
+    this.tell(`${id} logs "${text}"${cause}`);
+    if (text === 'a turn of the rollout failed') this.violate(`${id}: ${text}${cause}`);
+  }
+
+  violate(what: string): void {
+    this.violations.push({ atMs: this.clock.monotonicMs(), what });
+    this.tell(`VIOLATION ${what}`);
+  }
+
+  setWeather(weather: Weather): void {
+    for (const { wire } of this.members.values()) wire.weather = weather;
+  }
+
+  heal(): void {
+    this.mood.refuses = null;
+    this.mood.resume();
+    for (const member of this.members.values()) {
+      member.wire.isCut = member.hasEnded;
+      member.wire.weather = FAIR;
+      member.isCutFromBackends = false;
+      member.clock.resume();
+    }
+    this.tell('everything is healed');
+  }
+
+  /** What everyone must agree on once nothing has gone wrong for long enough. */
+  async checkAgreement(): Promise<void> {
+    const running = this.running;
+    const ids = running.map(({ id }) => id).sort().join(' ');
+    const versions = await this.store.versions();
+    const head = await this.#head();
+    if (head === null) this.violate('the store has no config');
+    for (const member of running) {
+      const { phase, reason } = member.link.state;
+      if (phase !== 'connected') this.violate(`${member.id} is ${phase} (${reason})`);
+      const seen = [...member.link.members.keys()].sort().join(' ');
+      if (seen !== ids) this.violate(`${member.id} sees the members ${seen}, and there are ${ids}`);
+      this.#checkConfig(member, head);
+      this.#checkBackends(member);
+    }
+    if (head !== null && !versions.some(({ sha }) => sha === head.sha)) this.violate('the head is not among the versions');
+    for (const port of this.ports) {
+      const states = new Set(running.filter(({ ports }) => ports.includes(port)).map((member) => member.state(port)));
+      if (states.size > 1) this.violate(`members disagree on the operator's state of ${port}: ${[...states].join(', ')}`);
+    }
+  }
+
+  #checkConfig(member: SimMember, head: { readonly number: number; readonly sha: string } | null): void {
+    const runs = member.running();
+    if (head === null || member.rollout.failure !== null) return;
+    if (runs?.sha !== head.sha) this.violate(`${member.id} runs version ${runs?.number}, and the head is ${head.number}`);
+  }
+
+  #checkBackends(member: SimMember): void {
+    for (const port of member.ports) {
+      // A drained backend is probed like any other.
+      const expected = this.truth.get(port) === 'accept' ? 'up' : 'down';
+      if (member.verdict(port) !== expected) this.violate(`${member.id} has ${addressOf(port)} ${member.verdict(port)}, and it is ${expected}`);
+    }
+  }
+
+  async #head(): Promise<{ readonly number: number; readonly sha: string } | null> {
+    const { config } = this.running[0]!.link;
+    return Promise.resolve(config?.head ?? null);
+  }
+
+  /** Every step in a rollout that took effect was the leader's. */
+  #holdLeader(): void {
+    const { store } = this;
+    const step = store.step.bind(store);
+    store.step = async (asked) => {
+      const answer = await step(asked);
+      this.tell(`${asked.member} steps version ${asked.number}: ${answer}`);
+      const leaders = [...this.members.values()].filter(({ link }) => link.incarnation === asked.incarnation);
+      if (answer === 'done' && leaders.length === 0) this.violate(`a step of ${asked.member} took effect, and its incarnation is nobody's`);
+      return answer;
+    };
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Lives of a tier in virtual time. Each seed is a life of its own; one that
+ * fails tells its story, and `npm run sim -- --seed N …` replays it.
+ */
+import { describe, expect, it } from 'vitest';
+import { faultNames } from './faults.ts';
+import { simulate, type Life, type LifeOptions } from './simulate.ts';
+
+/** Of the storm alone; rise and calm come on top. */
+const STORM_MS = 20_000;
+const LIVES_PER_SIZE = 70;
+
+function told({ violations, story }: Life, { seed, members, backends }: LifeOptions): string {
+  if (violations.length === 0) return '';
+  const again = `npm run sim -- --seed ${seed} --members ${members} --backends ${backends} --storm ${STORM_MS / 1000}`;
+  return [again, ...violations.map(({ atMs, what }) => `${(atMs / 1000).toFixed(3)} ${what}`), ...story.slice(-60)].join('\n');
+}
+
+describe('a tier to which everything happens', () => {
+  it.each([1, 2, 3, 5])('comes to agree, and harms nobody meanwhile, with %i members', async (members) => {
+    for (let seed = 1; seed <= LIVES_PER_SIZE; seed++) {
+      const options = { seed: members * 100_000 + seed, members, backends: 4, stormMs: STORM_MS };
+      expect(told(await simulate(options), options)).toBe('');
+    }
+  });
+
+  it('lives the same life twice', async () => {
+    const options = { seed: 42, members: 4, backends: 3, stormMs: STORM_MS };
+    const first = await simulate(options);
+    expect(first.story.length).toBeGreaterThan(20);
+    expect((await simulate(options)).fingerprint).toBe(first.fingerprint);
+    expect((await simulate({ ...options, seed: 43 })).fingerprint).not.toBe(first.fingerprint);
+  });
+
+  it('meets every kind of fault', async () => {
+    const stories: string[] = [];
+    for (let seed = 1; seed <= 15; seed++) stories.push(...(await simulate({ seed, members: 4, backends: 3, stormMs: STORM_MS })).story);
+    const text = stories.join('\n');
+    for (const word of ['is silent', 'ECONNREFUSED', 'the weather changes', 'the store is away', 'stands still', 'loses the last writes', 'is flushed', 'clock is set', 'cut off from the store', 'cut off from the backends', 'is paused', 'is killed', 'publishes', 'an operator of']) expect(text).toContain(word);
+    expect(faultNames.length).toBeGreaterThanOrEqual(13);
+  });
+});
