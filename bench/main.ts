@@ -1,10 +1,11 @@
-/** `npm run bench [-- load|engine|algorithms|scale|soak|micro …]`: see bench/README.md. Without a word it runs load. */
+/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|micro …]`: see bench/README.md. Without a word it runs load. */
 import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
 import { runEngineBench } from './engine/engine-bench.ts';
 import { runLoadBench } from './load/load-bench.ts';
 import { runMicroBenches } from './micro-bench.ts';
 import { runScaleBench } from './scale/scale-bench.ts';
 import { runSoakBench } from './soak/soak-bench.ts';
+import { runTierBench } from './tier/figures-bench.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   load: runLoadBench,
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   micro: runMicroBenches,
   scale: runScaleBench,
   soak: runSoakBench,
+  tier: runTierBench,
 };
 
 const [name = 'load', ...args] = process.argv.slice(2);

@@ -52,6 +52,16 @@ describe('an example config', () => {
     expect(pool?.algorithm).toMatchObject({ name: 'ring-hash', key: { kind: 'cookie', name: 'session' } });
   });
 
+  it('rate-limits: each limit is as written, with the burst of a second where none is', async () => {
+    const snapshot = await load('config/rate-limits.yaml');
+    expect(snapshot.listeners[0]?.routes.map(({ rateLimit }) => rateLimit)).toEqual([
+      { key: { kind: 'client-ip', name: '' }, count: 10, periodMs: 60_000, burst: 5, scope: 'tier' },
+      { key: { kind: 'header', name: 'x-api-key' }, count: 100, periodMs: 1000, burst: 200, scope: 'tier' },
+      { key: { kind: 'path', name: '' }, count: 50, periodMs: 1000, burst: 50, scope: 'proxy' },
+      null,
+    ]);
+  });
+
   it('routing: each route does what its name says', async () => {
     const snapshot = await load('config/routing.yaml');
     expect(routeNames(snapshot)).toEqual(['moved', 'without-www', 'robots', 'api', 'site']);

@@ -76,6 +76,7 @@ function routeOf(match: Partial<MatchSpec>): RouteSpec {
     requestHeaders: null,
     responseHeaders: null,
     timeouts: { responseMs: 0, idleMs: 0, totalMs: 0 },
+    rateLimit: null,
   };
 }
 

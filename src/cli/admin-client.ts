@@ -57,24 +57,33 @@ export class AdminClient {
     return this.#call('POST', path, JSON.stringify(body), shape);
   }
 
-  async #call<T>(method: 'GET' | 'POST', path: string, body: string | undefined, shape: z.ZodType<T>): Promise<T> {
-    const { status, text } = await this.#exchange(method, path, body);
-    let value: unknown = null;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      // Judged below: what is no JSON has no shape.
-    }
+  /** A config, as its bytes are; `parent`: the version it follows. */
+  publish<T>(path: string, bytes: Uint8Array, parent: number | null, shape: z.ZodType<T>): Promise<T> {
+    const headers = { 'content-type': 'application/yaml', ...(parent !== null && { 'if-match': `"${parent}"` }) };
+    return this.#call('POST', path, bytes, shape, headers);
+  }
+
+  /** An answer that is text. */
+  async text(path: string): Promise<string> {
+    const { status, text } = await this.#exchange('GET', path, undefined, {});
+    if (status >= 400) throw new AdminError(problemText(this.url, status, parsedOrNull(text)));
+    return text;
+  }
+
+  async #call<T>(method: 'GET' | 'POST', path: string, body: string | Uint8Array | undefined, shape: z.ZodType<T>, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+    const { status, text } = await this.#exchange(method, path, body, headers);
+    const value = parsedOrNull(text);
     if (status >= 400) throw new AdminError(problemText(this.url, status, value));
     const parsed = shape.safeParse(value);
     if (!parsed.success) throw new AdminError(`what answers at ${this.url} is not a proxy of this version: ${parsed.error.issues[0]!.message} at ${parsed.error.issues[0]!.path.join('.') || 'the top'}`);
     return parsed.data;
   }
 
-  async #exchange(method: 'GET' | 'POST', path: string, body: string | undefined): Promise<{ status: number; text: string }> {
+  async #exchange(method: 'GET' | 'POST', path: string, body: string | Uint8Array | undefined, more: Readonly<Record<string, string>>): Promise<{ status: number; text: string }> {
     const headers = {
       ...(this.#token !== null && { authorization: `Bearer ${this.#token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...more,
     };
     try {
       const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
@@ -83,6 +92,15 @@ export class AdminClient {
     } catch (error) {
       throw new AdminError(`no proxy answers at ${this.url} (${reasonOf(error)}); is it running, and is --admin right?`);
     }
+  }
+}
+
+/** What is no JSON has no shape, and is judged by that. */
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * `weir drain` and `weir undrain`: this proxy without a target, one backend
- * (`pool/address`) with one. Exit 0: done, 1: refused or nobody answered,
- * 2: wrong usage.
+ * `weir drain` and `weir undrain`: this proxy without a target, a backend
+ * (`pool/address`) or another member of the tier (its id) with one. Exit 0:
+ * done, or told and noted; 1: refused or nobody answered; 2: wrong usage.
  */
-import { proxyCommandAnswer, stateChangeAnswer } from '../control-plane/admin/answers.ts';
+import { drainAnswer, stateChangeAnswer, type DrainAnswer } from '../control-plane/admin/answers.ts';
 import { AdminClient, AdminError, withAdmin, type AdminFlags, type CommandOutput } from './admin-client.ts';
 
 export interface DrainFlags extends AdminFlags {
@@ -16,20 +16,20 @@ export interface DrainFlags extends AdminFlags {
 
 export function drainCommand(target: string | undefined, flags: DrainFlags, output: CommandOutput = process): Promise<number> {
   return withAdmin('drain', output, async () => {
-    if (target !== undefined) {
+    if (isBackend(target)) {
       await changeBackend(target, flags, drainChange(flags), output);
       return;
     }
     if (flags.state !== undefined || flags.weight !== undefined) throw new AdminError('--state and --weight are for a backend, written pool/address', 2);
-    await commandProxy('/api/v1/drain', flags, output);
+    await commandProxy('drain', target, flags, output);
   });
 }
 
 /** A backend goes back to what the file says of it: state and weight. */
 export function undrainCommand(target: string | undefined, flags: DrainFlags, output: CommandOutput = process): Promise<number> {
   return withAdmin('undrain', output, async () => {
-    if (target === undefined) await commandProxy('/api/v1/undrain', flags, output);
-    else await changeBackend(target, flags, { state: 'ready', weight: null }, output);
+    if (isBackend(target)) await changeBackend(target, flags, { state: 'ready', weight: null }, output);
+    else await commandProxy('undrain', target, flags, output);
   });
 }
 
@@ -40,15 +40,26 @@ function drainChange({ state, weight }: DrainFlags): Record<string, unknown> {
   return { ...(state !== undefined && { state }), weight: Number(weight) };
 }
 
-async function commandProxy(path: string, flags: DrainFlags, output: CommandOutput): Promise<void> {
-  const answer = await new AdminClient(flags).post(path, reasonOf(flags), proxyCommandAnswer);
-  output.stdout.write(flags.json === true ? `${JSON.stringify(answer)}\n` : `this proxy is ${answer.state}\n`);
+function isBackend(target: string | undefined): target is string {
+  return target?.includes('/') ?? false;
+}
+
+async function commandProxy(command: 'drain' | 'undrain', member: string | undefined, flags: DrainFlags, output: CommandOutput): Promise<void> {
+  const body = { ...reasonOf(flags), ...(member !== undefined && { member }) };
+  const answer = await new AdminClient(flags).post(`/api/v1/${command}`, body, drainAnswer);
+  output.stdout.write(flags.json === true ? `${JSON.stringify(answer)}\n` : `${drainText(command, member, answer)}\n`);
+}
+
+function drainText(command: string, member: string | undefined, { state, followed }: DrainAnswer): string {
+  const who = member ?? 'this proxy';
+  if (state === null) return `${who} is not in the tier now; it will ${command} when it is`;
+  return followed ? `${who} is ${state}` : `${who} has been told to ${command}; it still is ${state}`;
 }
 
 async function changeBackend(target: string, flags: DrainFlags, change: Record<string, unknown>, output: CommandOutput): Promise<void> {
   const slash = target.indexOf('/');
   if (slash < 1 || slash === target.length - 1) {
-    throw new AdminError(`${target}: a backend is written pool/address; other members of a tier cannot be drained from here yet`, 2);
+    throw new AdminError(`${target}: a backend is written pool/address`, 2);
   }
   const pool = target.slice(0, slash);
   const address = target.slice(slash + 1);

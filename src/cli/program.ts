@@ -32,11 +32,11 @@ function buildProgram(exit: Exit): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print what a command takes')
     .exitOverride();
-  addRun(program, exit);
+  addRun(program);
   addFileCommands(program, exit);
   addAdminCommands(program, exit);
+  addConfigCommands(program, exit);
   addDemo(program, exit);
-  addUnbuilt(program, exit);
   return program;
 }
 
@@ -52,31 +52,23 @@ const pluginsFlag = (): Option => flag('--plugins <dir>', "the only place that c
 const jsonFlag = (): Option => new Option('--json', 'print JSON');
 
 function addRunFlags(command: Command): Command {
-  command
+  return command
     .addOption(flag('--node <id>', 'name of this proxy, unique in its tier (default: the host name)'))
     .addOption(adminFlag())
     .addOption(flag('--state-dir <dir>', 'what outlives a restart (default: $STATE_DIRECTORY, else ~/.local/state/weir/NODE)'))
     .addOption(flag('--workers <n|auto>', 'threads that carry traffic (default: the CPUs it may use)'))
     .addOption(pluginsFlag())
-    .addOption(flag('--no-watch', 'reload on HUP only, not when FILE changes'));
-  for (const name of ['--store <url>', '--advertise <ip>', '--zone <name>', '--tier-key <file>']) {
-    command.addOption(flag(name, '(not built yet)').hideHelp());
-  }
-  return command;
-}
-
-/** Flags that come with the tier; given, they must not be passed over in silence. */
-function unbuiltFlag(flags: Readonly<Record<string, unknown>>): string | null {
-  const names = { store: '--store', advertise: '--advertise', zone: '--zone', tierKey: '--tier-key' };
-  return Object.entries(names).find(([key]) => flags[key] !== undefined)?.[1] ?? null;
+    .addOption(flag('--no-watch', 'reload on HUP only, not when FILE changes'))
+    .addOption(flag('--store <url>', 'where the tier keeps what it agrees on, instead of tier.store'))
+    .addOption(flag('--advertise <ip,ip>', "what the tier's view gives out as this proxy's addresses (default: the listeners')"))
+    .addOption(flag('--zone <name>', 'where this proxy runs: probes of a backend are spread over zones'))
+    .addOption(flag('--tier-key <file>', 'secret with which configs and operator states are signed'));
 }
 
 /** A proxy that has ended ends its process: a name lookup still out (they cannot be cancelled) would hold it for seconds. */
-function addRun(program: Command, exit: Exit): void {
+function addRun(program: Command): void {
   addRunFlags(program.command('run').description('run the proxy that FILE describes').argument('<file>', 'the config, YAML')).action(
     async (file: string, flags: Record<string, unknown>) => {
-      const unbuilt = unbuiltFlag(flags);
-      if (unbuilt !== null) return exit(notBuilt(`weir run ${unbuilt}`));
       const { runCommand } = await import('./run.ts');
       process.exit(await runCommand(file, flags));
     },
@@ -128,16 +120,23 @@ function addAdminCommands(program: Command, exit: Exit): void {
       .addOption(flag('--admin <url>', 'where the proxy answers (default: http://127.0.0.1:9900)'))
       .addOption(flag('--token-file <file>', 'file that holds the token'))
       .addOption(jsonFlag());
-  add('status', 'how a running proxy stands').action(async (flags: Record<string, never>) => {
-    const { statusCommand } = await import('./status.ts');
-    exit(await statusCommand(flags));
+  add('status', 'how a running proxy stands')
+    .option('--tier', 'all proxies of its tier')
+    .option('--pool <name>', 'with --tier: the backends of this pool too')
+    .action(async (flags: Record<string, never>) => {
+      const { statusCommand } = await import('./status.ts');
+      exit(await statusCommand(flags));
+    });
+  add('members', 'who is in the tier, and how they stand').action(async (flags: Record<string, never>) => {
+    const { membersCommand } = await import('./members.ts');
+    exit(await membersCommand(flags));
   });
   add('top', 'the same, live').action(async (flags: Record<string, never>) => {
     const { topCommand } = await import('./top.ts');
     exit(await topCommand(flags));
   });
-  add('drain', 'take this proxy, or one backend, out of service gently')
-    .argument('[backend]', 'pool/address; without it, the proxy itself')
+  add('drain', 'take this proxy, another of its tier, or one backend out of service gently')
+    .argument('[target]', 'id of a member, or pool/address of a backend; without it, the proxy itself')
     .option('--state <state>', 'drain or disabled')
     .option('--weight <n>', 'set the weight instead, 0 to 1000')
     .option('--reason <text>', 'for whoever looks later')
@@ -146,7 +145,7 @@ function addAdminCommands(program: Command, exit: Exit): void {
       exit(await drainCommand(target, flags));
     });
   add('undrain', 'put it back')
-    .argument('[backend]', 'pool/address; without it, the proxy itself')
+    .argument('[target]', 'id of a member, or pool/address of a backend; without it, the proxy itself')
     .option('--reason <text>', 'for whoever looks later')
     .action(async (target: string | undefined, flags: Record<string, never>) => {
       const { undrainCommand } = await import('./drain.ts');
@@ -154,11 +153,51 @@ function addAdminCommands(program: Command, exit: Exit): void {
     });
 }
 
+/** Commands on the config of a tier. */
+function addConfigCommands(program: Command, exit: Exit): void {
+  const add = (usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .addOption(flag('--admin <url>', 'where the proxy answers (default: http://127.0.0.1:9900)'))
+      .addOption(flag('--token-file <file>', 'file that holds the token'))
+      .addOption(jsonFlag());
+  add('push', 'publish FILE to the tier of a running proxy')
+    .argument('<file>')
+    .option('--parent <n>', 'the version it follows: refused if the tier has gone on since (default: the committed one)')
+    .option('--canary <share>', 'let so many of the proxies try it on first, such as 20%')
+    .option('--for <duration>', 'for so long (default: 1m)')
+    .action(async (file: string, flags: Record<string, never>) => {
+      const { pushCommand } = await import('./push.ts');
+      exit(await pushCommand(file, flags));
+    });
+  add('history', 'versions of the config, newest first').action(async (flags: Record<string, never>) => {
+    const { historyCommand } = await import('./history.ts');
+    exit(await historyCommand(flags));
+  });
+  add('diff', 'what differs between two versions')
+    .argument('<a>')
+    .argument('<b>')
+    .action(async (a: string, b: string, flags: Record<string, never>) => {
+      const { diffCommand } = await import('./diff.ts');
+      exit(await diffCommand(a, b, flags));
+    });
+  add('rollback', 'publish an earlier version again')
+    .argument('<version>')
+    .action(async (version: string, flags: Record<string, never>) => {
+      const { rollbackCommand } = await import('./rollback.ts');
+      exit(await rollbackCommand(version, flags));
+    });
+  add('adopt', "let a proxy with another history take the tier's config").action(async (flags: Record<string, never>) => {
+    const { adoptCommand } = await import('./adopt.ts');
+    exit(await adoptCommand(flags));
+  });
+}
+
 function addDemo(program: Command, exit: Exit): void {
   const demo = addRunFlags(program.command('demo').description('run a proxy over three small backends of its own, to look at'));
+  demo.option('--tier <n>', 'that many proxies with a Redis between them, 2 to 9');
   demo.action(async (flags: Record<string, unknown>) => {
-    const unbuilt = unbuiltFlag(flags);
-    if (unbuilt !== null) return exit(notBuilt(`weir demo ${unbuilt}`));
     const { demoCommand } = await import('./demo.ts');
     process.exit(await demoCommand(flags));
   });
@@ -170,20 +209,4 @@ function addDemo(program: Command, exit: Exit): void {
       const { demoBackendCommand } = await import('./demo.ts');
       exit(await demoBackendCommand(name));
     });
-}
-
-/** Commands that need a store come with the tier. */
-function addUnbuilt(program: Command, exit: Exit): void {
-  for (const name of ['members', 'push', 'history', 'diff', 'rollback', 'adopt']) {
-    program
-      .command(name, { hidden: true })
-      .argument('[args...]')
-      .allowUnknownOption()
-      .action(() => exit(notBuilt(`weir ${name}`)));
-  }
-}
-
-function notBuilt(what: string): number {
-  process.stderr.write(`${what} is not built yet: it comes with the tier's store\n`);
-  return 2;
 }

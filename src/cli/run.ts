@@ -10,6 +10,7 @@ import { resolveRunOptions, UsageError, type RunFlags, type RunOptions } from '.
 import { onSignals } from './run/signals.ts';
 import { StartError } from './run/start-error.ts';
 import { openStateDir, type StateDir } from './run/state-dir.ts';
+import { clockOr } from './run/test-hooks.ts';
 import { version } from './version.ts';
 
 export async function runCommand(file: string, flags: RunFlags): Promise<number> {
@@ -30,7 +31,7 @@ export async function runCommand(file: string, flags: RunFlags): Promise<number>
 
 async function runProxy(options: RunOptions): Promise<void> {
   const log = new ProcessLog({ level: 'info', format: process.stderr.isTTY ? 'text' : 'json', wallMs: () => systemClock.wallMs() });
-  const proxy = new ProxyProcess(options, systemClock, log);
+  const proxy = new ProxyProcess(options, clockOr(systemClock), log);
   const ended = Promise.withResolvers<void>();
   const endSignals = onSignals({
     stop: (signal) => void proxy.stop(signal, signal === 'SIGINT').then(ended.resolve, ended.reject),

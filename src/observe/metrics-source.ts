@@ -3,6 +3,7 @@
  * `AdminContext` extends it. Every method is cheap, synchronous and returns
  * what holds at this moment.
  */
+import type { OperationTimes } from './operation-times.ts';
 import type { BackendTable } from '../shared/backend-table.ts';
 import type { CounterPages } from '../shared/counter-pages.ts';
 import type { Snapshot } from '../shared/snapshot.ts';
@@ -49,6 +50,14 @@ export interface PoolProbeCounts {
   readonly toDown: number;
 }
 
+/** The tier, for the metrics page. */
+export interface TierFigures {
+  /** By state; a state that nobody is in may be missing. */
+  readonly members: ReadonlyMap<string, number>;
+  readonly autonomous: boolean;
+  readonly operations: OperationTimes<string>;
+}
+
 export interface MetricsSource {
   /** The software's version, as in package.json. */
   readonly version: string;
@@ -61,4 +70,6 @@ export interface MetricsSource {
   workers(): readonly WorkerView[];
   /** By the pool's name; null: it has no probes. */
   probeCounts(pool: string): PoolProbeCounts | null;
+  /** null: there is no store. */
+  tier(): TierFigures | null;
 }

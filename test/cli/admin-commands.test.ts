@@ -122,7 +122,7 @@ describe('weir drain', () => {
   });
 
   it.each<[string | undefined, Record<string, string>]>([
-    ['proxy-b', {}],
+    ['proxy-b', { state: 'disabled' }],
     ['web/', {}],
     ['/10.0.0.1:80', {}],
     ['web/10.0.0.1:80', { state: 'ready' }],

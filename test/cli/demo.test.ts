@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { demoBackends } from '../../src/cli/demo/demo-backend.ts';
+import { demoPorts } from '../../src/cli/demo/demo-ports.ts';
 import { demoConfigFile } from '../../src/cli/demo/start-demo.ts';
 import { root } from '../tidy/sources.ts';
 
@@ -59,4 +60,17 @@ describe('a demo backend', () => {
 it('config/demo.yaml names the addresses of the demo backends, in their order', () => {
   const named = [...readFileSync(demoConfigFile, 'utf8').matchAll(/127\.0\.0\.1:(\d+), .*# (\w+)$/gm)].map((match) => ({ name: match[2], port: Number(match[1]) }));
   expect(named).toEqual(demoBackends);
+});
+
+it('config/demo-tier.yaml names them too, unless its environment says otherwise', () => {
+  const text = readFileSync(join(root, 'config/demo-tier.yaml'), 'utf8');
+  const named = [...text.matchAll(/127\.0\.0\.1:\$\{(\w+)_PORT:-(\d+)\}", .*# (\w+)$/gm)].map(([, variable, port, name]) => ({ variable, name, port: Number(port) }));
+  expect(named).toEqual(demoBackends.map(({ name, port }) => ({ variable: name.toUpperCase(), name, port })));
+});
+
+it('WEIR_DEMO_PORT_BASE moves all of it', () => {
+  const { adminFlag, backends, ...ports } = demoPorts({ WEIR_DEMO_PORT_BASE: '20000' });
+  expect({ adminFlag, ports, backends: backends.map(({ port }) => port) }).toEqual({ adminFlag: ' --admin :20010', ports: { web: 20_000, admin: 20_010, redis: 20_020 }, backends: [20_021, 20_022, 20_023] });
+  expect(demoPorts({})).toMatchObject({ web: 8080, admin: 9900, redis: 9100, adminFlag: '' });
+  for (const base of ['0', 'x', '65535', '-1']) expect(() => demoPorts({ WEIR_DEMO_PORT_BASE: base })).toThrow(/WEIR_DEMO_PORT_BASE=/);
 });

@@ -21,7 +21,7 @@ listeners:
         pool: api
         rewrite: { prefix: /, host: web.internal }
       - { name: old, match: { path: /old }, redirect: { prefix: /new, scheme: https, status: 308 } }
-      - { name: hello, match: { path: { exact: /hello }, source: 192.0.2.0/24 }, respond: { status: 201, body: hi } }
+      - { name: hello, match: { path: { exact: /hello }, source: 192.0.2.0/24 }, respond: { status: 201, body: hi }, rateLimit: { rate: 10/m, key: "cookie:c", burst: 3 } }
       - { name: pick, match: { path: { regex: "/r[0-9]+" }, method: [POST, PUT], query: { q: { present: true } }, cookie: { c: { present: false } } }, pool: down }
   only:
     bind: "127.0.0.1:9090"
@@ -108,7 +108,7 @@ describe('weir explain', () => {
 
   it('works out redirects and own answers', async () => {
     expect((await explained('http://a.test:8080/old/x?q=1')).listeners[0]!).toMatchObject({ status: 308, action: { location: 'https://a.test/new/x?q=1' } });
-    expect((await explained('http://a.test:8080/hello', { from: '192.0.2.9' })).listeners[0]!).toMatchObject({ status: 201, client: '192.0.2.9', action: { kind: 'respond', body: 'hi' } });
+    expect((await explained('http://a.test:8080/hello', { from: '192.0.2.9' })).listeners[0]!).toMatchObject({ status: 201, client: '192.0.2.9', rateLimit: '10/m by cookie:c, bursts of 3, scope tier', action: { kind: 'respond', body: 'hi' } });
   });
 
   it('finds the client behind proxies that the listener trusts', async () => {

@@ -4,10 +4,13 @@
  * order, and the supervisor's part played in memory. Tests change its fields.
  */
 import { EventLog, type ProxyState } from '../../src/observe/event-log.ts';
-import type { LastReload, PoolProbeCounts, RunningConfig, WorkerView } from '../../src/observe/metrics-source.ts';
+import type { LastReload, PoolProbeCounts, RunningConfig, TierFigures, WorkerView } from '../../src/observe/metrics-source.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AdminContext, BackendNote, BackendStateChange, CommandOutcome, ConfigVersion, ReloadOutcome } from '../../src/control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../src/control-plane/admin/admin-server.ts';
+import type { ConfigDesk } from '../../src/control-plane/rollout/config-desk.ts';
+import type { MemberOrders } from '../../src/control-plane/member-orders.ts';
+import type { Membership } from '../../src/control-plane/membership/membership.ts';
 import type { Log } from '../../src/observe/log.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
 import { CounterPages } from '../../src/shared/counter-pages.ts';
@@ -21,11 +24,12 @@ export interface WorldOptions {
   readonly snapshot?: Partial<Snapshot>;
   readonly workers?: number;
   readonly clock?: Clock;
+  readonly node?: string;
 }
 
 export class AdminWorld implements AdminContext {
   readonly version = '1.2.3';
-  readonly node = 'proxy-a';
+  readonly node: string;
   readonly startedAtMs = LOADED_AT_MS - 60_000;
   readonly addresses: readonly string[] = ['192.0.2.10'];
   readonly clock: Clock;
@@ -44,9 +48,15 @@ export class AdminWorld implements AdminContext {
   nextReload: ReloadOutcome = { kind: 'done', version: 1, changed: false, warnings: [] };
   reload_: LastReload = { ok: true, atMs: LOADED_AT_MS, succeededAtMs: LOADED_AT_MS, problems: [] };
   config: RunningConfig | null = null;
+  tierMembership: Membership | null = null;
+  orders: MemberOrders | null = null;
+  desk: ConfigDesk | null = null;
+  figures: TierFigures | null = null;
+  readonly checks = new Map<number, string>();
   readonly #rows = new Map<string, number>();
 
-  constructor({ snapshot = {}, workers = 2, clock = systemClock }: WorldOptions = {}) {
+  constructor({ snapshot = {}, workers = 2, clock = systemClock, node = 'proxy-a' }: WorldOptions = {}) {
+    this.node = node;
     this.clock = clock;
     this.events = new EventLog(clock);
     this.counters = Array.from({ length: workers }, () => new CounterPages());
@@ -118,6 +128,21 @@ export class AdminWorld implements AdminContext {
   backendNote(row: number): BackendNote {
     return this.notes.get(row) ?? { sinceMs: LOADED_AT_MS, reason: '', operator: null };
   }
+  tier(): TierFigures | null {
+    return this.figures;
+  }
+  configDesk(): ConfigDesk | null {
+    return this.desk;
+  }
+  membership(): Membership | null {
+    return this.tierMembership;
+  }
+  memberOrders(): MemberOrders | null {
+    return this.orders;
+  }
+  checkOf(row: number): string | null {
+    return this.checks.get(row) ?? null;
+  }
   configText(): string {
     return this.text;
   }
@@ -131,7 +156,7 @@ export class AdminWorld implements AdminContext {
     if (state !== undefined) cells.state = state;
     if (typeof weight === 'number') cells.weight = weight;
     if (weight === null) cells.weight = 1;
-    this.notes.set(row, { sinceMs: LOADED_AT_MS, reason, operator: { state: cells.state, weight: weight ?? null, reason, atMs: LOADED_AT_MS } });
+    this.notes.set(row, { sinceMs: LOADED_AT_MS, reason, operator: { state: cells.state, weight: weight ?? null, reason, by: this.node, atMs: LOADED_AT_MS } });
     this.events.emit({ type: 'backend-state', pool, address, state: cells.state, weight: cells.weight, reason });
     return Promise.resolve({ kind: 'done' });
   }

@@ -12,6 +12,7 @@ import { WorkerPlane } from '../../src/data-plane/worker-plane.ts';
 import { chooseReader } from '../../src/net/read-from.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
 import { CounterPages } from '../../src/shared/counter-pages.ts';
+import { LimitTable } from '../../src/shared/limit-table.ts';
 import type { BackendSpec, ListenerSpec, PoolSpec, RouteSpec, Snapshot } from '../../src/shared/snapshot.ts';
 import type { FromWorker } from '../../src/shared/thread-messages.ts';
 
@@ -32,6 +33,7 @@ export function makeRoute(patch: RoutePatch = {}): RouteSpec {
     requestHeaders: null,
     responseHeaders: null,
     timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
+    rateLimit: null,
     ...patch,
   };
 }
@@ -82,7 +84,7 @@ export function makeSnapshot(listeners: ListenerSpec[], pools: PoolSpec[], numbe
     effectiveSha: '',
     listeners,
     pools,
-    tier: { name: 'default', store: 'none' },
+    tier: { name: 'default', store: 'none', heartbeatMs: 1000, leaseMs: 3000, probers: 3 },
     drain: { delayMs: 5000, timeoutMs: 20_000, removedMs: 600_000 },
     admin: { bind: { text: '127.0.0.1:9900', host: '127.0.0.1', port: 9900 }, token: null, readToken: null },
     log: { level: 'info', format: 'json', access: { format: 'off', to: 'stdout' } },
@@ -115,6 +117,7 @@ export class Engine {
       wheel: new TimerWheel(),
       table: new BackendTable(),
       counters: new CounterPages(),
+      limits: LimitTable.create(1, new Int32Array([1, 2]), 0),
       pluginsDir: null,
       accessLog: null,
       isShedding: false,

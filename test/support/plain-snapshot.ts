@@ -19,6 +19,7 @@ export function plainListener(name: string, port = 0, host: string | null = '127
       requestHeaders: null,
       responseHeaders: null,
       timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
+      rateLimit: null,
     })),
   };
 }
@@ -48,7 +49,7 @@ export function plainSnapshot(parts: Partial<Snapshot> = {}): Snapshot {
     effectiveSha: 'a',
     listeners: [],
     pools: [],
-    tier: { name: 'default', store: 'none' },
+    tier: { name: 'default', store: 'none', heartbeatMs: 1000, leaseMs: 3000, probers: 3 },
     drain: { delayMs: 0, timeoutMs: 5000, removedMs: 60_000 },
     admin: { bind: { text: '127.0.0.1:0', host: '127.0.0.1', port: 0 }, token: null, readToken: null },
     log: { level: 'info', format: 'json', access: { format: 'off', to: 'stdout' } },

@@ -14,6 +14,7 @@ export function makeRoute(match: Partial<MatchSpec>, rest: Partial<RouteSpec> = 
     requestHeaders: null,
     responseHeaders: null,
     timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
+    rateLimit: null,
     ...rest,
   };
 }

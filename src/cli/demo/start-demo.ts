@@ -22,9 +22,14 @@ export interface RunningBackend extends DemoBackend {
  * Rejects with a sentence for the operator if one cannot listen.
  */
 export async function startDemo(print: (text: string) => void): Promise<readonly RunningBackend[]> {
-  const running = await Promise.all(demoBackends.map((backend) => startBackend(backend)));
+  const running = await startBackends();
   print(tour(running, commandPrefix(process.argv[1] ?? '')));
   return running;
+}
+
+/** Resolves once all of them listen. */
+export function startBackends(backends: readonly DemoBackend[] = demoBackends): Promise<RunningBackend[]> {
+  return Promise.all(backends.map((backend) => startBackend(backend)));
 }
 
 /** `ts` in a checkout, `js` in a build. */
@@ -52,38 +57,54 @@ function letGo(child: ChildProcess): void {
 }
 
 /** How the reader's own shell reaches this program. */
-function commandPrefix(script: string): string {
+export function commandPrefix(script: string): string {
   return script.endsWith('.ts') ? 'npm run weir --' : 'weir';
 }
 
-function tour(backends: readonly RunningBackend[], weir: string): string {
-  const [first] = backends;
-  const list = backends.map(({ name, port, pid }) => `    ${name.padEnd(8)} 127.0.0.1:${port}   pid ${pid}`);
-  const steps: readonly (readonly [command: string, effect: string])[] = [
-    ['curl localhost:8080', 'again and again: each backend takes its turn'],
-    ['curl localhost:8080/headers', 'what a backend is sent'],
-    [`kill ${first?.pid}`, `${first?.name} dies, and no request is lost`],
-    [`${weir} status`, 'who is up, who is down, and why'],
-    [`${weir} demo backend ${first?.name}`, `${first?.name} comes back`],
-    ['curl localhost:9900/metrics', 'the same in numbers, for Prometheus'],
-  ];
+export type TourStep = readonly [command: string, effect: string];
+
+export interface Tour {
+  readonly title: string;
+  /** What runs: cells of a table. */
+  readonly rows: readonly (readonly string[])[];
+  readonly steps: readonly TourStep[];
+  readonly after: readonly string[];
+}
+
+export function tourText({ title, rows, steps, after }: Tour): string {
   const width = Math.max(...steps.map(([command]) => command.length)) + 3;
+  const columns = rows[0]!.map((_cell, c) => Math.max(...rows.map((row) => row[c]!.length)));
   return [
     '',
-    '  A load balancer on http://localhost:8080, over three backends:',
+    title,
     '',
-    ...list,
+    ...rows.map((row) => `    ${row.map((cell, c) => cell.padEnd(columns[c]!)).join('   ')}`.trimEnd()),
     '',
     '  To try, in another terminal:',
     '',
     ...steps.map(([command, effect]) => `    ${command.padEnd(width)}${effect}`),
     '',
-    '  Edit the config while it runs, a weight for one, and see the turns change:',
-    '',
-    `    ${demoConfigFile}`,
+    ...after.map((line) => (line === '' ? '' : `  ${line}`)),
     '',
     '  Ctrl-C ends it all.',
     '',
     '',
   ].join('\n');
+}
+
+function tour(backends: readonly RunningBackend[], weir: string): string {
+  const [first] = backends;
+  return tourText({
+    title: '  A load balancer on http://localhost:8080, over three backends:',
+    rows: backends.map(({ name, port, pid }) => [name, `127.0.0.1:${port}`, `pid ${pid}`]),
+    steps: [
+      ['curl localhost:8080', 'again and again: each backend takes its turn'],
+      ['curl localhost:8080/headers', 'what a backend is sent'],
+      [`kill ${first?.pid}`, `${first?.name} dies, and no request is lost`],
+      [`${weir} status`, 'who is up, who is down, and why'],
+      [`${weir} demo backend ${first?.name}`, `${first?.name} comes back`],
+      ['curl localhost:9900/metrics', 'the same in numbers, for Prometheus'],
+    ],
+    after: ['Edit the config while it runs, a weight for one, and see the turns change:', '', `  ${demoConfigFile}`],
+  });
 }

@@ -4,7 +4,8 @@ import { pathReadings } from '../../data-plane/route/path-readings.ts';
 import { AMBIGUOUS_PATH, NO_ROUTE, type RouteQuery } from '../../data-plane/route/route-query.ts';
 import { compileRoutes } from '../../data-plane/route/route-table.ts';
 import { AddressSet } from '../../net/address.ts';
-import type { ListenerSpec, RouteSpec, Snapshot } from '../../shared/snapshot.ts';
+import { formatRate } from '../../config/units.ts';
+import type { ListenerSpec, RateLimitSpec, RouteSpec, Snapshot } from '../../shared/snapshot.ts';
 import { explainAction, type ActionExplanation } from './explain-action.ts';
 import { routeQueryOf, type AskedRequest } from './explain-request.ts';
 
@@ -34,6 +35,8 @@ export interface ListenerExplanation {
   /** The path as sent, and its other readings if routing has to ask for them; each with its route. */
   readonly readings: readonly { readonly path: string; readonly route: RouteName | null }[];
   readonly route: RouteName | null;
+  /** What the route lets through (`100/s by client-ip, bursts of 200, scope tier`); null: everything. */
+  readonly rateLimit: string | null;
   readonly action: ActionExplanation | null;
   /** Routes asked before and why they did not hold, in file order: the nearest misses. */
   readonly misses: readonly MissExplanation[];
@@ -58,10 +61,17 @@ export function explainListener(snapshot: Snapshot, listener: ListenerSpec, aske
     status: found === NO_ROUTE ? 404 : found === AMBIGUOUS_PATH ? 400 : action !== null && action.kind !== 'pool' ? action.status : null,
     readings: readings.map(({ path, index }) => ({ path, route: nameOf(listener.routes, index) })),
     route: nameOf(listener.routes, found),
+    rateLimit: limitText(route?.rateLimit ?? null),
     action,
     misses: nearest,
     missesMore: new Set(misses.map((miss) => miss.position)).size - new Set(nearest.map((miss) => miss.position)).size,
   };
+}
+
+function limitText(limit: RateLimitSpec | null): string | null {
+  if (limit === null) return null;
+  const { key, burst, scope } = limit;
+  return `${formatRate(limit)} by ${key.name === '' ? key.kind : `${key.kind}:${key.name}`}, bursts of ${burst}, scope ${scope}`;
 }
 
 /** Asks route by route, as the file reads. */

@@ -9,6 +9,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { EventLog, ProxyState } from '../../observe/event-log.ts';
 import type { MetricsSource } from '../../observe/metrics-source.ts';
 import type { BackendState } from '../../shared/snapshot.ts';
+import type { Membership } from '../membership/membership.ts';
+import type { MemberOrders } from '../member-orders.ts';
+import type { ConfigDesk } from '../rollout/config-desk.ts';
 
 /** What the monitor and the operator know about a backend beyond its row in the table. */
 export interface BackendNote {
@@ -17,7 +20,7 @@ export interface BackendNote {
   /** Why: the last probe's result, the operator's reason, or ''. */
   readonly reason: string;
   /** The operator's own state and weight; null: the file's holds. */
-  readonly operator: { readonly state: BackendState; readonly weight: number | null; readonly reason: string; readonly atMs: number } | null;
+  readonly operator: { readonly state: BackendState; readonly weight: number | null; readonly reason: string; readonly by: string; readonly atMs: number } | null;
 }
 
 /** Fields left out stay as they are; weight null goes back to the file's. */
@@ -72,6 +75,14 @@ export interface AdminContext extends MetricsSource {
   notReadyReasons(): readonly string[];
   /** Row numbers are those of `running().rows.backends`. */
   backendNote(row: number): BackendNote;
+  /** What this proxy knows of its tier; null until the first config is prepared. */
+  membership(): Membership | null;
+  /** What operators said of whole members; null: there is no store. */
+  memberOrders(): MemberOrders | null;
+  /** Identity of the check behind a row; null: none. */
+  checkOf(row: number): string | null;
+  /** The tier's config: what has been published, and publishing; null: there is no store, the file rules. */
+  configDesk(): ConfigDesk | null;
   /** Text of the running config, as read from the file. */
   configText(): string;
   /** Newest first, the running one included. */

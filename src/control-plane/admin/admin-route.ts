@@ -10,12 +10,14 @@ import type { z } from 'zod';
 import type { Metrics } from '../../observe/metrics.ts';
 import type { AdminContext } from './admin-context.ts';
 import type { EventStreams } from './event-streams.ts';
+import type { TierEventStreams } from './tier-event-streams.ts';
 import type { ProblemStatus } from './problem.ts';
 
 export interface AdminCall {
   readonly context: AdminContext;
   readonly metrics: Metrics;
   readonly streams: EventStreams;
+  readonly tierStreams: TierEventStreams;
   /** Decoded segments of the path, by name. */
   readonly params: Readonly<Record<string, string>>;
   /** Checked by the route's `query`; its output. */
@@ -23,6 +25,7 @@ export interface AdminCall {
   /** Checked by the route's `body`; its output. */
   readonly body: unknown;
   readonly lastEventId: string | null;
+  readonly ifMatch: string | null;
 }
 
 export type Reply =

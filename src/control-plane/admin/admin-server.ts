@@ -14,6 +14,7 @@ import type { AdminContext } from './admin-context.ts';
 import { AdminListener } from './admin-listener.ts';
 import type { Desk } from './dispatch.ts';
 import { EventStreams } from './event-streams.ts';
+import { TierEventStreams } from './tier-event-streams.ts';
 import type { Tokens } from './guards.ts';
 
 export interface AdminOptions {
@@ -44,6 +45,7 @@ export class AdminServer {
       log,
       metrics: new Metrics(context),
       streams: new EventStreams(context.events, context.clock, context.startedAtMs),
+      tierStreams: new TierEventStreams(context.clock, () => context.membership()),
       machineNames: machineNames(context.node),
       tokens: () => this.#tokens,
     };
@@ -78,7 +80,7 @@ export class AdminServer {
     this.#prepared = null;
     this.#givenUp = null;
     // Its event streams end too: their readers come back to an address that lasts.
-    this.#desk.streams.endAll();
+    this.#endStreams();
     if (former !== null) void former.close();
   }
 
@@ -99,10 +101,15 @@ export class AdminServer {
 
   /** Resolves when the last call has ended or was cut. */
   async close(): Promise<void> {
-    this.#desk.streams.endAll();
+    this.#endStreams();
     await Promise.all([this.#listener?.close(), this.#prepared?.close()]);
     this.#listener = null;
     this.#prepared = null;
+  }
+
+  #endStreams(): void {
+    this.#desk.streams.endAll();
+    this.#desk.tierStreams.endAll();
   }
 
   /** `127.0.0.1:9900` and `0.0.0.0:9900` cannot both be bound: then the present one makes room. */

@@ -60,7 +60,42 @@ export const pooledBackendAnswer = backendAnswer.extend({ pool: z.string() });
 export const backendPageAnswer = z.object({ items: z.array(pooledBackendAnswer), next: z.string().nullable() });
 
 const configAnswer = z.object({ version: count, hash, effectiveHash: hash, loadedAt: time });
-export const configVersionsAnswer = z.object({ items: z.array(configAnswer.extend({ running: z.boolean() })) });
+export const configVersionsAnswer = z.object({
+  /** Names the tier's line of versions; null: there is no store, or no tier has committed what runs. */
+  history: z.string().nullable(),
+  /** The tier's committed version; null: not known, or no store. */
+  head: count.nullable(),
+  /** Why the committed version does not run here; '': it does. */
+  failure: z.string(),
+  rollout: z.object({ version: count, phase: z.enum(['validate', 'canary']), by: z.string(), canaries: z.array(z.string()) }).nullable(),
+  /** The last version published through this proxy that the tier did not take; null: none. */
+  lastRefusal: z.object({ version: count, reason: z.string() }).nullable(),
+  items: z.array(
+    z.object({
+      version: count,
+      hash,
+      /** Known of those only that ran here. */
+      effectiveHash: hash.nullable(),
+      loadedAt: time.nullable(),
+      running: z.boolean(),
+      /** `published`: in a rollout, or not taken by the tier. */
+      state: z.enum(['committed', 'published']),
+      publishedAt: time.nullable(),
+      by: z.string().nullable(),
+      parent: count.nullable(),
+      rollbackOf: count.nullable(),
+    }),
+  ),
+});
+export type ConfigVersionsAnswer = z.infer<typeof configVersionsAnswer>;
+export const publishAnswer = z.object({
+  version: count,
+  /** `canary`: some members run it, the tier decides later; `same`: the tier had these bytes already. */
+  outcome: z.enum(['committed', 'canary', 'same']),
+  notes: z.array(z.string()),
+});
+export const rollbackBody = z.strictObject({ version: z.number().int().positive() });
+export const adoptAnswer = z.object({ history: z.string().nullable() });
 
 export const workerAnswer = z.object({
   index: count,
@@ -105,18 +140,56 @@ export const statusAnswer = z.object({
 });
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 
+const trafficAnswer = z.object({ requests: count, failures: count, inFlight: z.number().int() });
+export type TrafficAnswer = z.infer<typeof trafficAnswer>;
+
+export const memberState = z.enum(['joining', 'ready', 'draining', 'failed']);
+
+export const memberAnswer = z.object({
+  id: z.string(),
+  state: memberState,
+  /** Why it is not ready, or ''. */
+  reason: z.string(),
+  /** An operator's word by which it drains, wherever it was said; null: none, or it was said to the member alone. */
+  drain: z.object({ reason: z.string(), by: z.string(), at: time }).nullable(),
+  zone: z.string(),
+  addresses: z.array(z.string()),
+  since: time,
+  software: z.string(),
+  config: z.object({ version: count, hash, effectiveHash: hash }).nullable(),
+  /** null: it has not told yet. */
+  usage: z.object({ cpu: z.number().nonnegative(), rssBytes: count, workers: count, connections: z.number().int(), busiestWorker: z.number() }).nullable(),
+});
+export type MemberAnswer = z.infer<typeof memberAnswer>;
+
 export const tierAnswer = z.object({
   name: z.string(),
   controlPlane: z.enum(['embedded', 'connected', 'autonomous']),
+  /** Why the member asked goes by itself; '' while it does not. Its answer is then as last known. */
+  reason: z.string(),
   leader: z.string().nullable(),
-  members: z.array(
+  /** The committed version; null: none known to the store. */
+  config: z.object({ version: count, hash, history: z.string() }).nullable(),
+  /** The version on its way, since when in tier time, who published it, and who tries it on; phase null: a later release wrote it. */
+  rollout: z.object({ version: count, startedMs: count, phase: z.enum(['validate', 'canary']).nullable(), by: z.string(), canaries: z.array(z.string()) }).nullable(),
+  members: z.array(memberAnswer),
+  /** Over the members that told; `backends` only of the pool asked for with pool=. */
+  pools: z.record(z.string(), trafficAnswer.extend({ backends: z.record(z.string(), trafficAnswer).optional() })),
+  /** Backends that an operator drains or disables; `drained`: every living member has heard of it and has nothing left there. */
+  draining: z.array(
     z.object({
-      id: z.string(),
-      state: z.enum(['joining', 'ready', 'draining', 'failed']),
-      addresses: z.array(z.string()),
-      since: time,
-      software: z.string(),
-      config: configAnswer.nullable(),
+      pool: z.string(),
+      address: z.string(),
+      state: stateName,
+      reason: z.string(),
+      by: z.string(),
+      at: time,
+      drained: z.boolean(),
+      /** Requests and connections in use, over the members heard. */
+      inFlight: count,
+      /** Members that still have some, and those not heard since the word was given. */
+      busy: z.array(z.string()),
+      unheard: z.array(z.string()),
     }),
   ),
   /** Those that are not plainly up; `seenBy`: which member saw what. */
@@ -134,7 +207,15 @@ export const tierAnswer = z.object({
 export type TierAnswer = z.infer<typeof tierAnswer>;
 
 export const stateChangeAnswer = pooledBackendAnswer;
-export const proxyCommandAnswer = z.object({ state: proxyState });
+export const drainAnswer = z.object({
+  /** Whom it was about: `--node` of this proxy, or the member named. */
+  member: z.string(),
+  /** As that member is now; null: it is not in the tier at present, and will hear of it when it is. */
+  state: z.enum([...proxyState.options, ...memberState.options]).nullable(),
+  /** It does as it was told; false: not yet. */
+  followed: z.boolean(),
+});
+export type DrainAnswer = z.infer<typeof drainAnswer>;
 export const reloadAnswer = z.object({ version: count, changed: z.boolean(), warnings: problemAnswer.shape.problems.unwrap() });
 
 export const stateChangeBody = z
@@ -147,3 +228,5 @@ export const stateChangeBody = z
   .refine((body) => body.state !== undefined || body.weight !== undefined, 'state or weight is needed');
 
 export const reasonBody = z.strictObject({ reason: z.string().max(500).optional() });
+/** `member`: another than the proxy that is asked, by its id. */
+export const drainBody = reasonBody.extend({ member: z.string().min(1).max(63).optional() });

@@ -10,6 +10,7 @@ import type { Log } from '../../observe/log.ts';
 import type { AdminContext } from './admin-context.ts';
 import type { AdminCall, AdminRoute } from './admin-route.ts';
 import type { EventStreams } from './event-streams.ts';
+import type { TierEventStreams } from './tier-event-streams.ts';
 import { checkContentType, checkHost, checkOrigin, checkToken, type Tokens } from './guards.ts';
 import { CallProblem } from './problem.ts';
 import { readBody } from './read-body.ts';
@@ -20,6 +21,7 @@ export interface Desk {
   readonly context: AdminContext;
   readonly metrics: Metrics;
   readonly streams: EventStreams;
+  readonly tierStreams: TierEventStreams;
   readonly log: Log;
   /** What this machine is called, lower case. */
   readonly machineNames: ReadonlySet<string>;
@@ -47,7 +49,8 @@ export async function dispatch(desk: Desk, request: IncomingMessage, response: S
     const query = parseQuery(route, search); // 5
     const body = route.body === undefined ? undefined : await parseBody(route.body, request);
     const lastEventId = headerText(request.headers['last-event-id']);
-    const call: AdminCall = { ...desk, params, query, body, lastEventId };
+    const ifMatch = headerText(request.headers['if-match']);
+    const call: AdminCall = { ...desk, params, query, body, lastEventId, ifMatch };
     const reply = await route.handle(call); // 6
     await sendReply(response, reply, headOnly); // 7
   } catch (error) {
@@ -112,7 +115,7 @@ function parseQuery(route: AdminRoute, search: URLSearchParams): unknown {
 }
 
 async function parseBody(spec: NonNullable<AdminRoute['body']>, request: IncomingMessage): Promise<unknown> {
-  const text = await readBody(request, spec.bytesMax);
+  const text = await readBody(request, spec.bytesMax, spec.kind === 'config');
   if (spec.kind === 'config') return parsed(spec.schema, text, 'body');
   let value: unknown = {};
   try {

@@ -6,6 +6,7 @@ import { isUsable, type Standing } from '../../shared/usable-backends.ts';
 import { isPanicking, standingsOf } from '../../observe/pool-standings.ts';
 import type { AdminContext } from './admin-context.ts';
 import type { PoolAnswer, StatusAnswer } from './answers.ts';
+import { controlPlaneOf } from './tier-view.ts';
 import { backendTotals, backendView, firstBackends, placedOf, ROWS_PER_TURN } from './backend-views.ts';
 
 export interface StatusOptions {
@@ -93,7 +94,7 @@ function statusHead(context: AdminContext, config: RunningConfig | null): Omit<S
     version: context.version,
     startedAt: new Date(context.startedAtMs).toISOString(),
     config: configView(config),
-    controlPlane: 'embedded',
+    controlPlane: controlPlaneOf(config, context.membership()).controlPlane,
     workers: context.workers().map((worker) => ({
       index: worker.index,
       state: worker.state,

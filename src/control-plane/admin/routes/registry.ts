@@ -2,7 +2,7 @@
 import type { AdminRoute } from '../admin-route.ts';
 import { backendState } from './backend-state.ts';
 import { backends } from './backends.ts';
-import { getConfig, getConfigVersions, postConfig } from './config.ts';
+import { adoptConfig, getConfig, getConfigVersions, postConfig, rollbackConfig } from './config.ts';
 import { events } from './events.ts';
 import { healthz, readyz } from './health.ts';
 import { metrics } from './metrics.ts';
@@ -12,6 +12,7 @@ import { status } from './status.ts';
 import { tier } from './tier.ts';
 
 export const adminRoutes: readonly AdminRoute[] = [
+  adoptConfig,
   backendState,
   backends,
   drain,
@@ -24,6 +25,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   postConfig,
   readyz,
   reload,
+  rollbackConfig,
   status,
   tier,
   undrain,

@@ -55,8 +55,8 @@ describe('a backend’s state', () => {
 
 describe('commands to the proxy', () => {
   it('drain and undrain', async () => {
-    expect(await post('/api/v1/drain', { reason: 'kernel update' })).toEqual({ status: 200, body: { state: 'draining' } });
-    expect(await post('/api/v1/undrain')).toEqual({ status: 200, body: { state: 'ready' } });
+    expect(await post('/api/v1/drain', { reason: 'kernel update' })).toEqual({ status: 200, body: { member: 'proxy-a', state: 'draining', followed: true } });
+    expect(await post('/api/v1/undrain')).toEqual({ status: 200, body: { member: 'proxy-a', state: 'ready', followed: true } });
     const empty = await fetch(`${started.url}/api/v1/drain`, { method: 'POST', headers: { 'content-type': 'application/json' } });
     expect(empty.status).toBe(200);
   });

@@ -2,70 +2,29 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../../src/base/clock.ts';
-import { STREAMS_MAX } from '../../../../src/control-plane/admin/event-streams.ts';
+import { STREAMS_MAX } from '../../../../src/control-plane/admin/sse.ts';
+import { EventReader } from '../../../support/event-reader.ts';
 import { AdminWorld, startAdmin, type StartedAdmin } from '../../../support/admin-world.ts';
 
 let world: AdminWorld;
 let started: StartedAdmin;
-const readers: EventReader[] = [];
 
 beforeEach(async () => {
   world = new AdminWorld();
   started = await startAdmin(world);
 });
 afterEach(async () => {
-  for (const reader of readers.splice(0)) reader.close();
+  EventReader.closeAll();
   await started.close();
 });
 
-interface Received {
-  readonly id: string | null;
-  readonly event: string | null;
-  readonly data: Record<string, unknown>;
-}
-
-/** Reads a stream as a browser's EventSource would. */
-class EventReader {
-  readonly #abort = new AbortController();
-  #body!: ReadableStreamDefaultReader<string>;
-  #text = '';
-
-  static async open(headers: Record<string, string> = {}, query = ''): Promise<EventReader> {
-    const reader = new EventReader();
-    readers.push(reader);
-    const answer = await fetch(`${started.url}/api/v1/events${query}`, { headers, signal: reader.#abort.signal });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
-    reader.#body = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-    return reader;
-  }
-
-  /** The next event; null at the end of the stream. */
-  async next(): Promise<Received | null> {
-    while (true) {
-      const end = this.#text.indexOf('\n\n');
-      if (end === -1) {
-        const { done, value } = await this.#body.read();
-        if (done) return null;
-        this.#text += value;
-        continue;
-      }
-      const lines = this.#text.slice(0, end).split('\n');
-      this.#text = this.#text.slice(end + 2);
-      const field = (name: string): string | null => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? null;
-      if (field('data') !== null) return { id: field('id'), event: field('event'), data: JSON.parse(field('data')!) as Record<string, unknown> };
-    }
-  }
-
-  close(): void {
-    this.#abort.abort();
-  }
-}
+const open = (headers: Record<string, string> = {}, query = ''): Promise<EventReader> => EventReader.open(started.url, headers, query);
 
 const emit = (n: number): void => world.events.emit({ type: 'worker', worker: n, change: 'started', reason: '' });
 
 describe('the stream', () => {
   it('brings what happens, with time, kind and fields', async () => {
-    const reader = await EventReader.open();
+    const reader = await open();
     world.events.emit({ type: 'verdict', pool: 'web', address: '10.0.0.1:80', from: 'up', to: 'down', reason: 'refused' });
     expect(await reader.next()).toEqual({
       id: expect.stringMatching(/^[0-9a-z]+-1$/),
@@ -75,14 +34,14 @@ describe('the stream', () => {
   });
 
   it('resumes behind Last-Event-ID: nothing is lost, nothing comes twice', async () => {
-    const reader = await EventReader.open();
+    const reader = await open();
     emit(1);
     emit(2);
     await reader.next();
     const last = (await reader.next())!.id!;
     reader.close();
     for (let n = 3; n <= 40; n++) emit(n);
-    const again = await EventReader.open({ 'last-event-id': last });
+    const again = await open({ 'last-event-id': last });
     emit(41);
     for (let n = 3; n <= 41; n++) expect((await again.next())!.data['worker']).toBe(n);
   });
@@ -90,7 +49,7 @@ describe('the stream', () => {
   it('tells of a gap when what was missed is no longer held, or was another process’s', async () => {
     emit(1);
     for (const id of ['zzzz-1', 'nonsense', '-5']) {
-      const reader = await EventReader.open({ 'last-event-id': id });
+      const reader = await open({ 'last-event-id': id });
       expect((await reader.next())!.event, id).toBe('gap');
       expect((await reader.next())!.data['worker'], id).toBe(1);
     }
@@ -99,18 +58,18 @@ describe('the stream', () => {
   it('brings all that is held when asked for 0', async () => {
     emit(1);
     emit(2);
-    const reader = await EventReader.open({}, '?lastEventId=0');
+    const reader = await open({}, '?lastEventId=0');
     expect([(await reader.next())!.data['worker'], (await reader.next())!.data['worker']]).toEqual([1, 2]);
   });
 
   it('ends when the interface closes', async () => {
-    const reader = await EventReader.open();
+    const reader = await open();
     await started.admin.close();
     expect(await reader.next()).toBeNull();
   });
 
   it('refuses more readers than there is room for, and frees the place of one that left', async () => {
-    const opened = await Promise.all(Array.from({ length: STREAMS_MAX }, () => EventReader.open()));
+    const opened = await Promise.all(Array.from({ length: STREAMS_MAX }, () => open()));
     expect((await fetch(`${started.url}/api/v1/events`)).status).toBe(503);
     expect((await fetch(`${started.url}/healthz`)).status).toBe(200);
     opened[0]!.close();
@@ -153,13 +112,13 @@ describe('a quiet stream', () => {
 
 describe('a reader that does not read', () => {
   it('is cut off, and the others lose nothing', async () => {
-    const good = await EventReader.open();
+    const good = await open();
     const stalled: Socket = connect(started.port, '127.0.0.1');
     stalled.pause();
     await once(stalled, 'connect');
     stalled.write('GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
     // It is subscribed once the admin interface has answered its head; a second stream's answer comes behind it.
-    await EventReader.open();
+    await open();
     const closed = once(stalled, 'close');
     stalled.on('error', () => {});
     const reason = 'x'.repeat(100_000);

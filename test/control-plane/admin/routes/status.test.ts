@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { statusAnswer, tierAnswer } from '../../../../src/control-plane/admin/answers.ts';
+import { statusAnswer } from '../../../../src/control-plane/admin/answers.ts';
 import { AdminWorld, largeSnapshot, LOADED_AT_MS, startAdmin, type StartedAdmin } from '../../../support/admin-world.ts';
 import { turnsDuring } from '../../../support/loop-turns.ts';
 import { plainBackend, plainListener, plainPool } from '../../../support/plain-snapshot.ts';
@@ -111,22 +111,5 @@ describe('/readyz', () => {
     world.reasons = ['draining'];
     const answer = await fetch(`${started.url}/readyz`);
     expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ reasons: ['draining'], detail: 'This proxy is not ready: draining.' })]);
-  });
-});
-
-describe('/api/v1/tier', () => {
-  it('is a tier of one, with what is not plainly up and who saw it', async () => {
-    world.table.backend(0).verdict = 'down';
-    world.notes.set(0, { sinceMs: LOADED_AT_MS, reason: 'timeout', operator: null });
-    world.table.backend(2).eject(5);
-    expect(tierAnswer.parse(await get('/api/v1/tier'))).toMatchObject({
-      name: 'default',
-      leader: 'proxy-a',
-      members: [{ id: 'proxy-a', state: 'ready', addresses: ['192.0.2.10'], software: '1.2.3', config: { version: 1 } }],
-      verdicts: [
-        { pool: 'other', address: '10.0.1.1:80', verdict: 'up', ejected: true },
-        { pool: 'web', address: '10.0.0.1:80', verdict: 'down', seenBy: [{ member: 'proxy-a', verdict: 'down', reason: 'timeout' }] },
-      ],
-    });
   });
 });
