@@ -41,6 +41,12 @@ describe('the build', () => {
     await expect(run(process.execPath, [packageJson.bin.weir, 'check', 'no-such.yaml'], { cwd: copy })).rejects.toMatchObject({ code: 1 });
   });
 
+  it("carries the store's scripts", () => {
+    const scripts = allPaths.filter((path) => path.endsWith('.lua'));
+    expect(scripts.length).toBeGreaterThan(10);
+    expect(scripts.filter((path) => !existsSync(join(copy, path.replace(/^src/, 'dist'))))).toEqual([]);
+  });
+
   it('can be started as an executable', () => {
     expect(readFileSync(join(copy, packageJson.bin.weir), 'utf8').startsWith('#!/usr/bin/env node\n')).toBe(true);
   });
