@@ -88,6 +88,7 @@ export class Backends {
   #probedPools = new Set<string>();
   #pace = FIRST_PACE;
   #wasAway = false;
+  #phase: LinkState['phase'] = 'joining';
 
   private constructor(options: BackendsOptions, operatorStates: OperatorStates) {
     const { clock, random, traffic } = options;
@@ -269,9 +270,11 @@ export class Backends {
 
   #onLinkState({ phase, reason }: LinkState): void {
     const { log } = this.#options;
-    if (phase === 'autonomous') log.warn('the store is away: going on with what this proxy sees', { reason });
+    // Its reason may change with every attempt; the admin interface tells the present one.
+    if (phase === 'autonomous' && this.#phase !== 'autonomous') log.warn('the store is away: going on with what this proxy sees', { reason });
     else if (phase === 'settling') log.warn('handing over to the store: the own view holds for a lease', { reason });
     else if (phase === 'connected' && this.#wasAway) log.info('the store answers');
+    this.#phase = phase;
     this.#wasAway = phase === 'autonomous' || (this.#wasAway && phase !== 'connected');
     this.#monitor.dutyChanged();
   }

@@ -219,6 +219,9 @@ export class HealthMonitor {
   #add(check: Check): void {
     if (this.#isDisabled(check)) return this.#suspend(check);
     if (check.plan === null) return this.#judgeUnprobed(check);
+    const held = this.#ofTier.get(check.key);
+    // A verdict that came while the checks were built aside found none to be given to.
+    if (held !== undefined && held.verdict !== check.verdict) this.acceptVerdict(check.key, held);
     this.#assign(check);
     if (check.assignment !== null && check.verdict !== 'unknown' && !this.#ofTier.has(check.key)) this.#opinions.conclude(check, check.verdict, 'as found before the config changed');
   }

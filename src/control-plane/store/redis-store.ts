@@ -75,6 +75,8 @@ export class RedisStore implements TierStore {
   readonly #calls: RedisConnection;
   readonly #hints: RedisConnection;
   readonly #listeners = new Set<(hint: StoreHint) => void>();
+  /** The last subscription failed, and that has been said: the next one fails within a heartbeat. */
+  #isDeaf = false;
 
   /** Throws for a URL that is none. Connects at the first use. */
   constructor(options: RedisStoreOptions) {
@@ -209,10 +211,14 @@ export class RedisStore implements TierStore {
       const hint = readHint(message);
       if (hint !== null) for (const listener of [...this.#listeners]) listener(hint);
     });
-    this.#hints.send((subscriber) => subscriber.subscribe(hintsChannel(this.#options.tier))).catch((error: unknown) => {
-      // Without the right to subscribe nothing else will change: the tier works, at the pace of its heartbeats.
-      this.#options.log.warn('the store publishes nothing to this proxy', { reason: error instanceof Error ? error.message : String(error) });
-    });
+    this.#hints.send((subscriber) => subscriber.subscribe(hintsChannel(this.#options.tier))).then(
+      () => (this.#isDeaf = false),
+      (error: unknown) => {
+        // Without the right to subscribe nothing else will change: the tier works, at the pace of its heartbeats.
+        if (!this.#isDeaf) this.#options.log.warn('the store publishes nothing to this proxy', { reason: error instanceof Error ? error.message : String(error) });
+        this.#isDeaf = true;
+      },
+    );
   }
 
   async #run(script: Script, args: readonly Argument[], binary = false): Promise<unknown> {

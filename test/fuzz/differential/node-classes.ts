@@ -13,6 +13,7 @@ interface LooserClass {
 const looserClasses: readonly LooserClass[] = [
   { id: 'node-unknown-method', applies: (theirs, { method }) => theirs.detail.startsWith('HPE_') && !METHODS.includes(method) },
   { id: 'node-minor-version', applies: (theirs, _, request) => theirs.detail === 'HPE_INVALID_VERSION' && /HTTP\/1\.[2-9]\r\n/.test(request) },
+  { id: 'node-coding-tab', applies: (theirs, { fields }, request) => theirs.detail === 'HPE_INVALID_TRANSFER_ENCODING' && /\ntransfer-encoding:[ \t]*chunked[ \t]*\t[ \t]*\r/i.test(request) && fields.some(([name]) => name.toLowerCase() === 'transfer-encoding') },
   { id: 'node-chunk-extension', applies: (theirs, { fields }, request) => theirs.detail.startsWith('HPE_') && fields.some(([name]) => name.toLowerCase() === 'transfer-encoding') && hasOddExtension(request) },
 ];
 

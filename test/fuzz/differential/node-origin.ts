@@ -72,11 +72,14 @@ export class NodeOrigin {
     });
   }
 
+  /** Told while the head is parsed, when a request before it in the same read has yet to tell its end. */
   #onSwitch(request: IncomingMessage, socket: Socket): void {
     const seen = this.#bySocket.get(socket);
-    seen?.requests.push({ ...headOf(request), body: '' });
     if (seen !== undefined) seen.end = 'switched';
-    socket.destroy();
+    setImmediate(() => {
+      seen?.requests.push({ ...headOf(request), body: '' });
+      socket.destroy();
+    });
   }
 
   #onError(error: NodeJS.ErrnoException, socket: Socket): void {

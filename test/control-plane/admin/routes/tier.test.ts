@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest';
 import { tierAnswer } from '../../../../src/control-plane/admin/answers.ts';
 import { operatorKey } from '../../../../src/control-plane/operator-entry.ts';
+import { writeText } from '../../../../src/control-plane/rollout/config-texts.ts';
 import { backendColumns } from '../../../../src/shared/counter-pages.ts';
 import { AdminTier, type AdminMember } from '../../../support/admin-tier.ts';
 import { AdminWorld, LOADED_AT_MS, startAdmin } from '../../../support/admin-world.ts';
 import { joinAlone } from '../../../support/lone-tier.ts';
-import { plainPool } from '../../../support/plain-snapshot.ts';
+import { plainListener, plainPool } from '../../../support/plain-snapshot.ts';
 import { until } from '../../../support/weir-process.ts';
 
 const pools = [plainPool('web', ['10.0.0.1:80', '10.0.0.2:80']), plainPool('other', ['10.0.1.1:80'])];
+const listeners = [plainListener('front', 0, null)];
 const nothing = (): void => undefined;
 const noEvents = { onVerdict: nothing, onOperatorState: nothing, onMembers: nothing, onSuspicions: nothing, onConfig: nothing, onState: nothing };
 
@@ -46,7 +48,7 @@ test('without a store it is a tier of one, with what is not plainly up and who s
 });
 
 test('members and their usage are the same from any of them', async () => {
-  await using tier = new AdminTier({ pools });
+  await using tier = new AdminTier({ pools, listeners });
   const [a, b] = (await tier.up('a', 'b', 'c')) as [AdminMember, AdminMember];
   b.world.table.listener(0).addConnections(7);
   await until(async () => (await a.tier()).members.find(({ id }) => id === 'b')?.usage?.connections === 7);
@@ -108,7 +110,7 @@ test('with the store away a member tells what it knew last, and why it goes by i
   await until(async () => (await a.tier()).controlPlane === 'autonomous');
   const alone = await a.tier();
   expect(alone.reason).toContain('refused on purpose');
-  expect(alone.members.map(({ id, usage }) => [id, usage])).toEqual([['a', null], ['b', null]]);
+  expect(alone.members.map(({ id, state }) => [id, state])).toEqual([['a', 'ready'], ['b', 'ready']]);
   expect((await b.tier()).controlPlane).toBe('connected');
   a.way.away = null;
   await until(async () => (await a.tier()).controlPlane === 'connected');
@@ -138,9 +140,9 @@ test('a backend counts as drained when each member has heard of it and has nothi
 test('a version on its way is told with its phase', async () => {
   await using tier = new AdminTier({ pools });
   const [a, b] = (await tier.up('a', 'b')) as [AdminMember, AdminMember];
-  const fields = { sha: 'b'.repeat(64), history: 'h', by: 'ann', parent: null };
-  const canary = JSON.stringify({ phase: 'canary', ...fields, members: [{ id: 'b', incarnation: 'x' }], fromMs: 1, untilMs: 2 });
-  await tier.store.publish({ ...a.link.caller(), history: 'h', parentSha: null, number: 4, sha: 'b'.repeat(64), version: '{}', rollout: JSON.stringify({ phase: 'validate', ...fields }), bytes: Buffer.from('x') });
+  const fields = { sha: 'b'.repeat(64), history: 'h', by: 'ann', parent: null, canary: null, forced: false };
+  const canary = writeText({ phase: 'canary', ...fields, members: [{ id: 'b', incarnation: 'x' }], running: true, untilMs: 2 });
+  await tier.store.publish({ ...a.link.caller(), history: 'h', parentSha: null, number: 4, sha: 'b'.repeat(64), version: '{}', rollout: writeText({ phase: 'validate', ...fields }), bytes: Buffer.from('x') });
   await until(async () => (await b.tier()).rollout !== null);
   expect((await b.tier()).rollout).toMatchObject({ version: 4, phase: 'validate', by: 'ann', canaries: [] });
   const leader = tier.members.find(({ link }) => link.leads)!;
