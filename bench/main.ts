@@ -1,4 +1,4 @@
-/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|micro …]`: see bench/README.md. Without a word it runs load. */
+/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|tier-scale|micro …]`: see bench/README.md. Without a word it runs load. */
 import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
 import { runEngineBench } from './engine/engine-bench.ts';
 import { runLoadBench } from './load/load-bench.ts';
@@ -6,6 +6,7 @@ import { runMicroBenches } from './micro-bench.ts';
 import { runScaleBench } from './scale/scale-bench.ts';
 import { runSoakBench } from './soak/soak-bench.ts';
 import { runTierBench } from './tier/figures-bench.ts';
+import { runTierScaleBench } from './tier/tier-scale-bench.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   load: runLoadBench,
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   scale: runScaleBench,
   soak: runSoakBench,
   tier: runTierBench,
+  'tier-scale': runTierScaleBench,
 };
 
 const [name = 'load', ...args] = process.argv.slice(2);

@@ -1,5 +1,7 @@
 /** What a reload does to checks and verdicts: CONFIG's table, through the monitor. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { BACKENDS_PER_TURN } from '../../../src/control-plane/backend-rows.ts';
+import { checkKey, digestOf } from '../../../src/control-plane/health/check.ts';
 import { healthSpec } from '../../support/backend-rig.ts';
 import { MonitorRig } from '../../support/monitor-rig.ts';
 
@@ -91,5 +93,20 @@ describe('a reload', () => {
     await clock.advance(2);
     rig.apply({ name: 'web', backends: [ADDRESS], health: null });
     expect(backends.row('web', ADDRESS).verdict).toBe('up');
+  });
+
+  it('loses no verdict of the tier that comes while many checks are built', () => {
+    const { backends, monitor } = start();
+    const addresses = Array.from({ length: 2 * BACKENDS_PER_TURN }, (_, at) => `127.0.${at >> 8}.${at & 255}:81`);
+    const apply = monitor.apply(backends.place({ name: 'web', backends: addresses, health }));
+    const told: string[] = [];
+    // One in each pause, of the very first checks: they were built before it.
+    while (apply.next().done !== true) {
+      const address = addresses[told.length]!;
+      told.push(address);
+      monitor.acceptVerdict(checkKey(address, digestOf(health)), { check: '', verdict: 'up', reason: 'seen by others', atMs: 1, by: ['b'] });
+    }
+    expect(told.length).toBeGreaterThan(3);
+    expect(told.map((address) => backends.row('web', address).verdict)).toEqual(told.map(() => 'up'));
   });
 });
