@@ -4,12 +4,20 @@
  */
 import { afterEach, beforeEach, describe } from 'vitest';
 import { callContract, leaderContract, operatorContract, verdictContract } from './tier-contract/calls.ts';
-import { configContract } from './tier-contract/config.ts';
-import { hintContract, logContract, tokenContract, watchContract } from './tier-contract/extras.ts';
+import { publishContract, restoreContract, rolloutContract, versionContract } from './tier-contract/config.ts';
+import { closeContract, hintContract, logContract, tokenContract, watchContract } from './tier-contract/extras.ts';
 import { badInputContract } from './tier-contract/bad-input.ts';
-import { tableContract } from './tier-contract/tables.ts';
+import { pageContract, tableContract, tombstoneContract } from './tier-contract/tables.ts';
 import { TierRig, type OpenedTierStore } from './tier-contract/tier-rig.ts';
 import { joinContract, leaseContract, stateContract, tierTimeContract } from './tier-contract/time-and-membership.ts';
+
+const sections = [
+  tierTimeContract, leaseContract, joinContract, stateContract,
+  tableContract, pageContract, tombstoneContract,
+  callContract, verdictContract, leaderContract, operatorContract,
+  publishContract, rolloutContract, restoreContract, versionContract,
+  logContract, watchContract, tokenContract, hintContract, badInputContract, closeContract,
+];
 
 /** `open` is called for each test, and gives an empty store. */
 export function tierStoreContract(name: string, open: () => Promise<OpenedTierStore>): void {
@@ -21,6 +29,6 @@ export function tierStoreContract(name: string, open: () => Promise<OpenedTierSt
     afterEach(() => opened.close());
 
     const rig = (): TierRig => opened;
-    for (const section of [tierTimeContract, leaseContract, joinContract, stateContract, tableContract, callContract, verdictContract, leaderContract, operatorContract, configContract, logContract, watchContract, tokenContract, hintContract, badInputContract]) section(rig);
+    for (const section of sections) section(rig);
   });
 }

@@ -3,8 +3,13 @@
  * what a test wants. Time is the opened store's: virtual or really waited for,
  * so leases are a minute unless a test is about their end.
  */
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { entryHash, PROTOCOL, PROTOCOL_MIN, type Caller, type JoinAnswer, type JoinCall, type LogEntry, type ReadUpTo, type StoreAnswer, type StoreCall, type StoreHint, type TableChanges, type TierStore, type VerdictReport } from '../../../src/control-plane/store/tier-store.ts';
+
+/** A section of the contract: what a store must do, over the rig of each test. */
+export function suite(title: string, cases: (rig: () => TierRig) => void): (rig: () => TierRig) => void {
+  return (rig) => describe(title, () => cases(rig));
+}
 
 export interface OpenedTierStore {
   /** Empty, and nobody else's. */

@@ -35,6 +35,15 @@ export class TierStepRunner {
     this.#opened = opened;
   }
 
+  /** As this one is now, but with nothing read: what it does next shall not be remembered. */
+  fork(): TierStepRunner {
+    const fork = new TierStepRunner(this.#opened);
+    for (const [member, all] of this.#incarnations) fork.#incarnations.set(member, all.map(({ name, number, said }) => ({ name, number, said: new Map(said), reader: new TierReader() })));
+    fork.#leader = this.#leader;
+    fork.#config = this.#config;
+    return fork;
+  }
+
   async run(step: TierStep): Promise<unknown> {
     const { store } = this.#opened;
     switch (step.kind) {
@@ -194,12 +203,12 @@ function differences(one: unknown, other: unknown): string {
   return pairs.filter(([, a, b]) => !isDeepStrictEqual(a, b)).map(([key, a, b]) => `${key}: ${differences(a, b)}`).join('; ');
 }
 
-/** Throws, with the seed, at the first step that two stores do not answer alike. `between` is called after each step. */
-export async function compareTierStores(seed: number, stores: readonly [OpenedTierStore, OpenedTierStore], between?: () => void): Promise<void> {
+/** Throws, with the seed, at the first step that two stores do not answer alike. `between` is done after each step, and given who steps on the second store. */
+export async function compareTierStores(seed: number, stores: readonly [OpenedTierStore, OpenedTierStore], between?: (runner: TierStepRunner) => Promise<void>): Promise<void> {
   const runners = stores.map((opened) => new TierStepRunner(opened));
   for (const [index, step] of randomTierSteps(seed).entries()) {
     const [one, other] = await Promise.all(runners.map((runner) => runner.run(step)));
     if (!isDeepStrictEqual(one, other)) throw new Error(`seed ${seed}, step ${index}: ${JSON.stringify(step).slice(0, 1000)}: ${differences(one, other)}`);
-    between?.();
+    await between?.(runners[1]!);
   }
 }
