@@ -20,7 +20,7 @@ describe('two stores', () => {
   });
   afterAll(() => server.stop());
 
-  it.each([1, 2, 3, 4, 5, 6].map((seed) => ({ seed })))('answer the same (seed $seed)', async ({ seed }) => {
+  it.each([1, 2, 3].map((seed) => ({ seed })))('answer the same (seed $seed)', async ({ seed }) => {
     const redis = openedRedisStore(server.url, () => Promise.resolve());
     try {
       await compareTierStores(seed, [openMemory(), redis]);

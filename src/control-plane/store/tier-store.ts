@@ -155,7 +155,7 @@ export interface TableChanges {
   readonly whole: boolean;
   /** In the order of their epochs; null: the entry is gone. */
   readonly entries: readonly { readonly key: string; readonly text: string | null }[];
-  /** Epoch of the last of them, or the table's: what to name in the next call. */
+  /** Epoch of the last of them, or the table's: what to name in the next call. Below 0 while the pages of a whole reading go on: an opaque place in it. */
   readonly epoch: number;
   /** There are more: call again. */
   readonly more: boolean;

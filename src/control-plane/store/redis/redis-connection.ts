@@ -113,13 +113,27 @@ export class RedisConnection {
       if (client === this.#client) this.#lastError = error;
     });
     client.on('ready', () => {
-      if (client === this.#client && this.#state === 'connecting') this.#ready(client);
+      void this.#greet(client);
     });
     client.on('end', () => {
       if (client === this.#client) this.#lose(this.#lastError === null ? 'connection lost' : awayReason(this.#lastError));
     });
     // Its failure comes as the events above.
     client.connect().catch(() => undefined);
+  }
+
+  /**
+   * A server that wants a login closes on a script's many words before it says so; a word as short as this it answers.
+   * One that may not be said by this user was understood all the same.
+   */
+  async #greet(client: RedisClient): Promise<void> {
+    const error: unknown = await client.ping().then(
+      () => null,
+      (failure: unknown) => failure,
+    );
+    if (client !== this.#client || this.#state !== 'connecting') return;
+    if (error !== null && endsConnection(error)) this.#lose(this.#reasonOf(error));
+    else this.#ready(client);
   }
 
   #ready(client: RedisClient): void {
