@@ -28,9 +28,9 @@ async function startDemo(): Promise<Demo> {
     children.push(child);
     let tour = '';
     let said = '';
-    child.stderr!.on('data', (text: Buffer) => (said += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (said += text.toString()));
     const isUp = new Promise<boolean>((resolve) => {
-      child.stdout!.on('data', (text: Buffer) => {
+      child.stdout.on('data', (text: Buffer) => {
         tour += text.toString();
         if (tour.includes('Ctrl-C ends it all.')) resolve(true);
       });
@@ -47,7 +47,7 @@ function run({ tour }: Demo, front: string): Promise<string> {
   if (line === undefined) throw new Error(`the tour has no ${front}`);
   const command = line.replace('npm run weir --', `"${process.execPath}" "${main}"`);
   return new Promise((resolve, reject) => {
-    const child = execFile('sh', ['-c', `exec ${command}`], (error, out) => (error !== null && !child.killed ? reject(error) : resolve(out)));
+    const child = execFile('sh', ['-c', `exec ${command}`], (error: Error | null, out) => (error !== null && !child.killed ? reject(error) : resolve(out)));
     children.push(child);
   });
 }

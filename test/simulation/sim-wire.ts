@@ -99,7 +99,7 @@ export class SimWire {
           }
           step().then(
             (result) => answer(() => resolve(result)),
-            (error: unknown) => answer(() => reject(error)),
+            (error: Error) => answer(() => reject(error)),
           );
         });
       if (this.isCut || random.next() < this.weather.lostShare) return;

@@ -76,7 +76,7 @@ async function startRedis(port: number, children: ChildProcess[]): Promise<Child
   // A group of its own: Ctrl-C is for the demo, which ends Redis last.
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   children.push(child);
-  if (await saysOrEnds(child, child.stdout!, REDIS_READY)) return child;
+  if (await saysOrEnds(child, child.stdout, REDIS_READY)) return child;
   throw new Error(`redis-server cannot listen on 127.0.0.1:${port}: is another demo running?`);
 }
 
@@ -89,8 +89,8 @@ async function startProxy(index: number, ports: DemoPorts, folder: string, child
   const env = { ...process.env, WEB_PORT: String(port), TIER_STORE: `redis://127.0.0.1:${ports.redis}`, ...backendVariables(ports) };
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true });
   children.push(child);
-  child.stderr!.pipe(createWriteStream(log));
-  if (await saysOrEnds(child, child.stderr!, /"text":"ready"/)) return { name, port, adminPort, log, child };
+  child.stderr.pipe(createWriteStream(log));
+  if (await saysOrEnds(child, child.stderr, /"text":"ready"/)) return { name, port, adminPort, log, child };
   throw new Error(`${name} cannot start on ports ${port} and ${adminPort}: is another proxy or demo running?`);
 }
 

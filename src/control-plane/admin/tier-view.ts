@@ -69,9 +69,10 @@ export function controlPlaneOf(config: RunningConfig | null, membership: Members
 
 function configAnswers(known: ConfigState | null): Pick<TierAnswer, 'config' | 'rollout'> {
   const head = known?.head ?? null;
+  const rollout = known?.rollout ?? null;
   return {
     config: head === null ? null : { version: head.number, hash: head.sha, history: head.history },
-    rollout: known?.rollout == null ? null : rolloutView(known.rollout),
+    rollout: rollout === null ? null : rolloutView(rollout),
   };
 }
 
@@ -114,7 +115,7 @@ function poolTotals(besides: readonly Beside[], watched: string | null): TierAns
   for (const { pools: told = {}, watched: perBackend = {} } of besides) {
     for (const [name, traffic] of Object.entries(told)) pools[name] = { ...pools[name], ...sum(pools[name], traffic) };
     if (watched === null || perBackend[watched] === undefined) continue;
-    const backends = (pools[watched]?.backends ?? {}) as Record<string, TrafficAnswer>;
+    const backends = (pools[watched]?.backends ?? {});
     for (const [address, traffic] of Object.entries(perBackend[watched])) backends[address] = sum(backends[address], traffic);
     pools[watched] = { ...(pools[watched] ?? sum(undefined, [0, 0, 0])), backends };
   }
