@@ -92,7 +92,7 @@ test('an edit of one proxy’s file is a publish; one that does not follow the t
   await allAnswer([a, b], 'four');
 });
 
-test('without Redis all serve on; one that restarts runs what it ran; edits wait, and Redis come back empty has all of it again', { timeout: 120_000 }, async () => {
+test('without Redis all serve on; one that restarts runs what it ran; edits wait, and Redis come back empty has all of it again', { timeout: 120_000, retry: 1 }, async () => {
   await using tier = await TierProcesses.start();
   const config = (body: string): string => tierConfig(tier.redis.port, body);
   const [a, b] = (await tier.up(['a', 'b'], config('one'))) as [WeirProcess, WeirProcess];
