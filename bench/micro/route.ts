@@ -16,7 +16,7 @@ const ROUNDS = 5;
 /** Requests that take turns, so that no cache of one string helps. */
 const REQUESTS = 1000;
 
-const anyMatch: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null };
+const anyMatch: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null };
 
 interface Shape {
   readonly name: string;

@@ -60,9 +60,10 @@ function compileListener(name: string, listener: Listener): ListenerSpec {
     protocol: listener.protocol,
     binds: listener.bind,
     trustedProxies: listener.trustedProxies,
+    proxyProtocol: listener.proxyProtocol,
     via: listener.via,
     forwarded: listener.forwarded,
-    limits: { connections: limits.connections, headerBytesMax: limits.headerSize, headerCountMax: limits.headerCount, bodyBytesMax: limits.bodySize },
+    limits: { connections: limits.connections, headerBytesMax: limits.headerSize, headerCountMax: limits.headerCount, bodyBytesMax: limits.bodySize, responsesMax: 0 },
     timeouts: { headerMs: steps(timeouts.header), bodyMs: steps(timeouts.body), sendMs: steps(timeouts.send), idleMs: steps(timeouts.idle), tunnelMs: steps(timeouts.tunnel) },
     routes: compileRoutes(listener),
   };
@@ -82,7 +83,7 @@ function compileRoutes(listener: Listener): RouteSpec[] {
   return routes;
 }
 
-const MATCH_ALL: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null };
+const MATCH_ALL: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null };
 
 function compileMatch(match: Route['match']): MatchSpec {
   return {
@@ -93,6 +94,8 @@ function compileMatch(match: Route['match']): MatchSpec {
     query: match.query ?? null,
     cookie: match.cookie ?? null,
     source: match.source ?? null,
+    sni: null,
+    alpn: null,
   };
 }
 
@@ -141,6 +144,9 @@ function compilePool(name: string, pool: Pool, folder: string): PoolSpec {
     name,
     algorithm: compileAlgorithm(pool.algorithm, folder),
     protocol: pool.protocol,
+    proxyProtocol: pool.proxyProtocol,
+    onDown: pool.onDown,
+    fence: pool.fence,
     backends: pool.backends.map(compileBackend),
     health: pool.health === undefined ? null : compileHealth(pool.health),
     outlier: outlier === 'off' ? null : { consecutiveFailures: outlier.consecutiveFailures, ejectForMs: outlier.ejectFor, maxEjectedShare: outlier.maxEjected },

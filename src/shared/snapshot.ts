@@ -30,10 +30,12 @@ export interface BindSpec {
 
 export interface ListenerSpec {
   readonly name: string;
-  readonly protocol: 'http';
+  readonly protocol: 'http' | 'tcp' | 'udp';
   readonly binds: readonly BindSpec[];
   /** CIDRs (`10.0.0.0/8`, `::1/128`). */
   readonly trustedProxies: readonly string[];
+  /** A PROXY header in front of a connection: never read, read if a trusted sender sends one, or asked of each connection. */
+  readonly proxyProtocol: 'off' | 'accept' | 'require';
   readonly via: boolean;
   readonly forwarded: boolean;
   readonly limits: {
@@ -41,6 +43,8 @@ export interface ListenerSpec {
     readonly headerBytesMax: number;
     readonly headerCountMax: number;
     readonly bodyBytesMax: number;
+    /** udp: a session ends after so many answers; 0: never. */
+    readonly responsesMax: number;
   };
   readonly timeouts: {
     readonly headerMs: number;
@@ -93,6 +97,9 @@ export interface MatchSpec {
   readonly cookie: readonly FieldPattern[] | null;
   /** CIDRs the client address must be in. */
   readonly source: readonly string[] | null;
+  /** Of a TLS ClientHello, on tcp listeners. */
+  readonly sni: readonly HostPattern[] | null;
+  readonly alpn: readonly string[] | null;
 }
 
 export interface HostPattern {
@@ -160,6 +167,12 @@ export interface PoolSpec {
   readonly name: string;
   readonly algorithm: AlgorithmSpec;
   readonly protocol: 'http1';
+  /** The header that connections to its backends begin with, those of probes too. */
+  readonly proxyProtocol: 'off' | 'v1' | 'v2';
+  /** What becomes of tcp connections of a backend that goes down. */
+  readonly onDown: 'keep' | 'close';
+  /** A role pool that stops when this proxy is cut off from the store. */
+  readonly fence: boolean;
   readonly backends: readonly BackendSpec[];
   readonly health: HealthSpec | null;
   readonly outlier: OutlierSpec | null;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { routeLabels } from '../../src/config/route-labels.ts';
 import type { MatchSpec } from '../../src/shared/snapshot.ts';
 
-const none: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null };
+const none: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null };
 const path = (...values: string[]): MatchSpec => ({ ...none, path: values.map((value) => ({ kind: 'prefix', value })) });
 const unnamed = (match: MatchSpec) => ({ name: null, match });
 

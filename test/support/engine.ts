@@ -27,7 +27,7 @@ export type PoolPatch = Partial<Omit<PoolSpec, 'backends'>> & { backends?: Parti
 export function makeRoute(patch: RoutePatch = {}): RouteSpec {
   return {
     name: 'all',
-    match: { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null },
+    match: { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null },
     action: { kind: 'pool', pool: 'web' },
     rewrite: null,
     requestHeaders: null,
@@ -42,12 +42,13 @@ export function makeListener(port: number, patch: ListenerPatch = {}): ListenerS
   return {
     name: 'front',
     protocol: 'http',
+    proxyProtocol: 'off',
     binds: [{ text: `127.0.0.1:${port}`, host: '127.0.0.1', port }],
     trustedProxies: [],
     via: false,
     forwarded: false,
     ...patch,
-    limits: { connections: 20_000, headerBytesMax: 32_768, headerCountMax: 128, bodyBytesMax: 0, ...patch.limits },
+    limits: { connections: 20_000, headerBytesMax: 32_768, headerCountMax: 128, bodyBytesMax: 0, responsesMax: 0, ...patch.limits },
     timeouts: { headerMs: 10_000, bodyMs: 30_000, sendMs: 60_000, idleMs: 60_000, tunnelMs: 3_600_000, ...patch.timeouts },
     routes: (patch.routes ?? [{}]).map(makeRoute),
   };
@@ -59,6 +60,9 @@ export function makePool(ports: readonly number[], patch: PoolPatch = {}): PoolS
     name: 'web',
     algorithm: { name: 'round-robin', module: null, options: {}, key: { kind: 'client-ip', name: '' } },
     protocol: 'http1',
+    proxyProtocol: 'off',
+    onDown: 'keep',
+    fence: false,
     health: null,
     outlier: null,
     panicShare: 0.5,

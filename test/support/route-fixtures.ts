@@ -3,7 +3,7 @@ import { mayReadTwoWays } from '../../src/data-plane/route/path-readings.ts';
 import type { RouteQuery } from '../../src/data-plane/route/route-query.ts';
 import type { FieldPattern, HostPattern, MatchSpec, PathPattern, RouteSpec, ValuePattern } from '../../src/shared/snapshot.ts';
 
-export const anyMatch: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null };
+export const anyMatch: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null };
 
 export function makeRoute(match: Partial<MatchSpec>, rest: Partial<RouteSpec> = {}): RouteSpec {
   return {

@@ -13,6 +13,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Longer than anything here takes on a busy machine, shorter than a test's own time. */
+const WAIT_MS_MAX = 60_000;
+
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A test that runs out of time never comes to its end, and its proxies must not outlive the test's process. */
@@ -113,14 +116,19 @@ export class WeirProcess implements AsyncDisposable {
 
   /** The first log line from index `from` on that `isIt`; waits for it. Rejects if the process ends without. */
   async line(isIt: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
-    let hasEnded = false;
-    void this.exited.then(() => {
-      hasEnded = true;
+    let end = '';
+    const endWith = (how: string): void => {
+      end = how;
       this.#wake();
-    });
+    };
+    void this.exited.then(() => endWith('it ended'));
+    const timer = setTimeout(() => endWith(`${WAIT_MS_MAX / 1000} s went by`), WAIT_MS_MAX);
     for (let index = from; ; ) {
-      for (; index < this.log.length; index++) if (isIt(this.log[index]!)) return this.log[index]!;
-      if (hasEnded) throw new Error(`it ended without that line:\n${this.log.map((line) => JSON.stringify(line)).join('\n')}\n${this.said}`);
+      const found = this.log.findIndex((line, at) => at >= index && isIt(line));
+      if (found !== -1 || end !== '') clearTimeout(timer);
+      if (found !== -1) return this.log[found]!;
+      if (end !== '') throw new Error(`${end} without that line (${String(isIt)}):\n${this.log.map((line) => JSON.stringify(line)).join('\n')}\n${this.said}`);
+      index = this.log.length;
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake);
@@ -214,7 +222,15 @@ drain: { delay: 0, timeout: 5s }
 ${more}`;
 }
 
-/** For what nobody announces: asks again until it holds, a little apart so as not to starve what it waits for. */
+/**
+ * For what nobody announces: asks again until it holds, a little apart so as
+ * not to starve what it waits for. Gives up before the test's own time is over,
+ * so that a failure says what was waited for.
+ */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+  const untilMs = performance.now() + WAIT_MS_MAX;
+  while (!(await holds())) {
+    if (performance.now() > untilMs) throw new Error(`still not so after ${WAIT_MS_MAX / 1000} s: ${String(holds)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

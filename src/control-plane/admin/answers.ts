@@ -106,7 +106,7 @@ export const workerAnswer = z.object({
 });
 
 export const listenerAnswer = z.object({
-  protocol: z.literal('http'),
+  protocol: z.enum(['http', 'tcp', 'udp']),
   /** Address and port; the port is the real one where the config says 0. */
   binds: z.array(z.string()),
   connections: z.number().int(),

@@ -66,6 +66,8 @@ const matchSpec: fc.Arbitrary<MatchSpec> = fc.record({
   query: rarely(oneOrTwo(fieldPattern(fc.constantFrom('q', 'a b')))),
   cookie: rarely(oneOrTwo(fieldPattern(fc.constantFrom('c', 'd')))),
   source: rarely(oneOrTwo(fc.constantFrom('10.0.0.0/24', '10.0.1.0/24'))),
+  sni: fc.constant(null),
+  alpn: fc.constant(null),
 });
 
 const messyPath = fc

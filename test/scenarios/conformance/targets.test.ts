@@ -5,7 +5,7 @@ import type { ListenerPatch } from '../../support/engine.ts';
 import { OK, scenario } from '../../support/engine-scenario.ts';
 import { arrivals, expectRefused } from '../../support/raw-cases.ts';
 
-const any: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null };
+const any: MatchSpec = { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null };
 
 const head = (line: string, fields = 'Host: a\r\n'): string => `${line}\r\n${fields}\r\n`;
 

@@ -59,7 +59,7 @@ describe('what the backend gets', () => {
       listener: {
         routes: [
           {
-            match: { host: null, path: [{ kind: 'prefix', value: '/api' }], method: null, header: null, query: null, cookie: null, source: null },
+            match: { host: null, path: [{ kind: 'prefix', value: '/api' }], method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null },
             rewrite: { path: null, prefix: '/v2', host: 'internal' },
             requestHeaders: { remove: ['X-Secret', 'x-request-id'], set: [['X-Set', 'ours']], add: [['X-Add', '1'], ['X-Add', '2']] },
             responseHeaders: { remove: ['server'], set: [['x-set', 'ours']], add: [['X-New', 'n']] },
