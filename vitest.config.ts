@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 90_000,
     hookTimeout: 60_000,
     // Real processes and sockets share the machine's cores; forks keep their signals and exit handlers apart.
+    globalSetup: 'test/support/warm-start.ts',
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default'],

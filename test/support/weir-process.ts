@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { warmEnv } from './warm-start.ts';
 
 /** Longer than anything here takes on a busy machine, shorter than a test's own time. */
 const WAIT_MS_MAX = 60_000;
@@ -73,7 +74,7 @@ export class WeirProcess implements AsyncDisposable {
     this.file = file;
     const given = (name: string): boolean => args.includes(name);
     const flags = [...(given('--state-dir') ? [] : ['--state-dir', join(folder, 'state')]), ...(given('--workers') ? [] : ['--workers', '2'])];
-    this.#child = spawn(process.execPath, [main, 'run', file, ...flags, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [main, 'run', file, ...flags, ...args], { env: { ...process.env, ...warmEnv, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.#child);
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.out += text));
     const lines = createInterface({ input: this.#child.stderr! });
