@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { algorithmMaps } from '../src/config/schema/algorithm.ts';
 import { config } from '../src/config/schema/config.ts';
 import { healthMaps } from '../src/config/schema/health.ts';
+import { listenerMaps } from '../src/config/schema/listeners.ts';
 import { noteOf } from '../src/config/schema/notes.ts';
 
 type AnySchema = z.core.$ZodTypes;
@@ -22,45 +23,44 @@ export function referencePage(): string {
   return `${sections.join('\n')}`;
 }
 
+/** Maps of several kinds, by their place. */
+const VARIANTS: ReadonlyMap<string, ReadonlyMap<string, z.ZodObject>> = new Map([
+  ['listeners.NAME', listenerMaps],
+  ['pools.NAME.algorithm', algorithmMaps],
+  ['pools.NAME.health', healthMaps],
+]);
+
 /** One table for the keys of a map, then one for each map below it. */
-function addSection(sections: string[], path: string, schema: AnySchema): void {
+function addSection(sections: string[], path: string, schema: AnySchema, variant = ''): void {
   const { shape } = (schema as z.core.$ZodObject)._zod.def;
   const keys = Object.entries(shape) as [string, AnySchema][];
   const rows = keys.map(([key, value]) => `| \`${key}\` | ${cell(typeText(value))} | ${cell(defaultText(value))} | ${cell(description(value))} |`);
-  sections.push(`## ${path === '' ? 'Top level' : `\`${path}\``}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`);
-  for (const [key, value] of keys) {
-    const below = path === '' ? key : `${path}.${key}`;
-    if (below === 'pools.NAME.algorithm') addVariants(sections, below, algorithmMaps);
-    else if (below === 'pools.NAME.health') addVariants(sections, below, healthMaps);
-    else addBelow(sections, below, value);
-  }
+  sections.push(`## ${path === '' ? 'Top level' : `\`${path}\``}${variant}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`);
+  for (const [key, value] of keys) addBelow(sections, path === '' ? key : `${path}.${key}`, value, variant);
 }
 
-function addVariants(sections: string[], path: string, variants: ReadonlyMap<string, z.ZodObject>): void {
-  for (const [name, schema] of variants) {
-    const before = sections.length;
-    addSection(sections, path, schema);
-    sections[before] = sections[before]!.replace(`\`${path}\``, `\`${path}\`: \`${name}\``);
-  }
-}
-
-function addBelow(sections: string[], path: string, schema: AnySchema): void {
+function addBelow(sections: string[], path: string, schema: AnySchema, variant: string): void {
   const { def } = schema._zod;
+  const variants = VARIANTS.get(path);
+  if (variants !== undefined) {
+    for (const [name, map] of variants) addSection(sections, path, map, `: \`${name}\``);
+    return;
+  }
   if (noteOf(schema).leaf !== undefined) return;
   switch (def.type) {
     case 'object':
-      return addSection(sections, path, schema);
+      return addSection(sections, path, schema, variant);
     case 'record':
-      return addBelow(sections, `${path}.${noteOf(schema).keyName ?? 'NAME'}`, def.valueType as AnySchema);
+      return addBelow(sections, `${path}.${noteOf(schema).keyName ?? 'NAME'}`, def.valueType as AnySchema, variant);
     case 'array':
-      return addBelow(sections, `${path}[]`, def.element as AnySchema);
+      return addBelow(sections, `${path}[]`, def.element as AnySchema, variant);
     case 'union': {
       const map = (def.options as AnySchema[]).find((option) => noteOf(inner(option)).leaf === undefined && ['object', 'union'].includes(inner(option)._zod.def.type));
-      if (map !== undefined) addBelow(sections, path, map);
+      if (map !== undefined) addBelow(sections, path, map, variant);
       return;
     }
     default:
-      if (inner(schema) !== schema) addBelow(sections, path, inner(schema));
+      if (inner(schema) !== schema) addBelow(sections, path, inner(schema), variant);
   }
 }
 

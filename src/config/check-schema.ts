@@ -194,7 +194,8 @@ function objectStep(schema: z.core.$ZodObject, note: Note): Step {
 
 function unknownKey(walk: Walk, key: string, entry: MapEntry, trail: Trail, known: Iterable<string>, note: Note): void {
   const names = [...known];
-  if (note.later?.includes(key) === true) report(walk, entry.keyAt, trail, `\`${key}\` is not built yet`, { expected: `one of ${names.join(', ')}` });
+  if (note.unfit?.keys.includes(key) === true) report(walk, entry.keyAt, trail, `\`${key}\` ${note.unfit.message}`, { expected: `one of ${names.join(', ')}` });
+  else if (note.later?.includes(key) === true) report(walk, entry.keyAt, trail, `\`${key}\` is not built yet`, { expected: `one of ${names.join(', ')}` });
   else report(walk, entry.keyAt, trail, `unknown key \`${key}\``, { expected: `one of ${names.join(', ')}`, suggestion: nearest(key, names) ?? undefined });
 }
 

@@ -12,6 +12,7 @@ import { nearest } from './nearest.ts';
 import type { ProblemHints, ProblemList } from './problems.ts';
 import { RouteCover } from './route-cover.ts';
 import { shownValue, Trail } from './schema-problems.ts';
+import { sniRoutes } from './sni-routes.ts';
 import type { Config } from './schema/config.ts';
 import { isModulePath } from './schema/algorithm.ts';
 import { nodeAt, type MapEntry, type MapNode, type YamlNode, type YamlPath } from './yaml-tree.ts';
@@ -43,10 +44,14 @@ export const TIMEOUT_STEP_MS = 100;
 
 const loopback = new AddressSet(['127.0.0.0/8', '::1/128']);
 
+/** What becomes of clients that no route takes. */
+const UNROUTED = { http: 'every request is answered with 404', tcp: 'every connection is closed', udp: 'every datagram is dropped' } as const;
+
 type Listener = Loose<Config['listeners'][string]>;
 /** Asked of only where nothing is missing. */
 type Match = Parameters<RouteCover['add']>[1];
 type Pool = Loose<Config['pools'][string]>;
+type Timeouts = Readonly<Record<string, number | undefined>> | undefined;
 
 export function crossCheck(config: Loose<Config>, tree: MapNode, problems: ProblemList, options: CrossCheckOptions): void {
   new CrossCheck(config, tree, problems, options).run();
@@ -60,6 +65,8 @@ class CrossCheck {
   readonly #listeners: readonly (readonly [string, Listener])[];
   readonly #pools: ReadonlyMap<string, Pool | undefined>;
   readonly #usedPools = new Set<string>();
+  /** The first udp listener that leads to each. */
+  readonly #udpPools = new Map<string, string>();
   /** Nothing is missing in what is looked at, so that "never" and "nothing" can be said of it. */
   readonly #isWhole: boolean;
   #missingPools = 0;
@@ -93,16 +100,22 @@ class CrossCheck {
   #listener(name: string, listener: Listener): void {
     const at = ['listeners', name];
     this.#timeouts(listener.timeouts, () => [...at, 'timeouts']);
-    if (listener.pool !== undefined) this.#poolExists(listener.pool, () => [...at, 'pool']);
+    this.#trusted(listener, at);
+    const use = (pool: string, place: () => YamlPath): void => {
+      this.#poolExists(pool, place);
+      if (listener.protocol === 'udp' && !this.#udpPools.has(pool)) this.#udpPools.set(pool, name);
+    };
+    if (listener.pool !== undefined) use(listener.pool, () => [...at, 'pool']);
     const routes = listener.routes ?? [];
-    if (this.#isWhole && routes.length === 0 && listener.pool === undefined) this.#warn(at, 'has neither routes nor a pool: every request is answered with 404', KEY);
+    const bySni = sniRoutes(('sni' in listener ? listener.sni : undefined) ?? {});
+    if (this.#isWhole && routes.length + bySni.length === 0 && listener.pool === undefined) this.#warn(at, `has neither routes nor a pool: ${UNROUTED[listener.protocol ?? 'http']}`, KEY);
     const cover = new RouteCover();
     const names = new Map<string, number>();
     for (const [index, route] of routes.entries()) {
       if (route === undefined) continue;
       const routeAt = (...below: string[]): YamlPath => [...at, 'routes', index, ...below];
-      if (route.pool !== undefined) this.#poolExists(route.pool, () => routeAt('pool'));
-      this.#timeouts(route.timeouts, () => routeAt('timeouts'));
+      if (route.pool !== undefined) use(route.pool, () => routeAt('pool'));
+      if ('timeouts' in route) this.#timeouts(route.timeouts as Timeouts, () => routeAt('timeouts'));
       if (route.name !== undefined) {
         const same = names.get(route.name);
         if (same === undefined) names.set(route.name, index);
@@ -110,11 +123,28 @@ class CrossCheck {
       }
       if (this.#isWhole) this.#reachable(routeAt, cover.add(index, route.match as Match), 'this route');
     }
-    if (this.#isWhole && listener.pool !== undefined) this.#reachable(() => [...at, 'pool'], cover.add(routes.length, {}), 'this pool');
+    const sniNames: string[] = [];
+    for (const { text, pattern, pool } of bySni) {
+      const entryAt = (): YamlPath => [...at, 'sni', text];
+      if (pool !== undefined) use(pool, entryAt);
+      if (this.#isWhole) this.#reachable(entryAt, cover.add(routes.length + sniNames.length, { sni: [pattern] }), 'this name', routes.length, sniNames);
+      sniNames.push(text);
+    }
+    if (this.#isWhole && listener.pool !== undefined) this.#reachable(() => [...at, 'pool'], cover.add(routes.length + sniNames.length, {}), 'this pool');
   }
 
-  #reachable(at: () => YamlPath, earlier: number, what: string): void {
-    if (earlier !== -1) this.#warn(at(), `${what} is never reached: routes[${earlier}] takes all of its requests`, KEY);
+  /** Without a sender that is trusted no header is ever read. */
+  #trusted(listener: Listener, at: YamlPath): void {
+    if (!('proxyProtocol' in listener) || listener.trustedProxies?.length !== 0) return;
+    const hints = { expected: 'trustedProxies with the networks that send the header' };
+    if (listener.proxyProtocol === 'require') this.#fail([...at, 'proxyProtocol'], 'asks for a header that is believed of nobody', hints);
+    if (listener.proxyProtocol === 'accept') this.#warn([...at, 'proxyProtocol'], 'reads no header, since it is believed of nobody', VALUE, hints);
+  }
+
+  #reachable(at: () => YamlPath, earlier: number, what: string, routeCount = Number.POSITIVE_INFINITY, sniNames: readonly string[] = []): void {
+    if (earlier === -1) return;
+    const by = earlier < routeCount ? `routes[${earlier}]` : `sni ${JSON.stringify(sniNames[earlier - routeCount])}`;
+    this.#warn(at(), `${what} is never reached: ${by} takes all of its requests`, KEY);
   }
 
   #poolExists(name: string, at: () => YamlPath): void {
@@ -139,8 +169,21 @@ class CrossCheck {
     }
     const { connectTimeout, idle } = pool.connections ?? {};
     this.#timeouts({ connectTimeout, idle }, () => [...at, 'connections']);
+    this.#layer4(name, pool, at);
     const algorithm = pool.algorithm?.name;
     if (algorithm !== undefined && isModulePath(algorithm)) this.#module([...at, 'algorithm'], algorithm);
+  }
+
+  #layer4(name: string, pool: Pool, at: YamlPath): void {
+    const udpListener = this.#udpPools.get(name);
+    if (udpListener !== undefined && pool.proxyProtocol !== undefined && pool.proxyProtocol !== 'off') {
+      this.#fail([...at, 'proxyProtocol'], `cannot be sent with the datagrams of listener ${udpListener}`, { expected: 'off, or another pool for the udp listener' });
+    }
+    const hasRole = pool.health?.role !== undefined;
+    if (pool.fence === true && !hasRole && this.#isWhole) this.#fail([...at, 'fence'], 'stands in a pool without role: primary', { expected: 'a health check with role: primary, or no fence' });
+    else if (pool.fence === true && this.#store === 'none') this.#warn([...at, 'fence'], 'stops nothing, since there is no store to be cut off from', VALUE, { expected: 'tier.store, or no fence' });
+    const threshold = hasRole ? nodeAt(this.#tree, ['pools', name, 'panicThreshold']) : null;
+    if (threshold?.kind === 'scalar' && pool.panicThreshold !== undefined && pool.panicThreshold > 0) this.#warn([...at, 'panicThreshold'], 'is not used: a pool with role: primary never panics', VALUE, { expected: '0%' });
   }
 
   #module(at: YamlPath, path: string): void {
@@ -152,41 +195,43 @@ class CrossCheck {
     else if (!existsSync(file)) this.#fail([...at, 'name'], 'names no file', { expected: "a path that starts at the config's folder" });
   }
 
-  #timeouts(timeouts: Readonly<Record<string, number | undefined>> | undefined, at: () => YamlPath): void {
+  #timeouts(timeouts: Timeouts, at: () => YamlPath): void {
     for (const key in timeouts) {
       const ms = timeouts[key] ?? 0;
       if (ms % TIMEOUT_STEP_MS !== 0) this.#warn([...at(), key], `is taken as ${Math.ceil(ms / TIMEOUT_STEP_MS) * TIMEOUT_STEP_MS}ms`, VALUE, { expected: 'a multiple of 100ms' });
     }
   }
 
-  /** Two binds of one port overlap if one is a wildcard for the other's family, or both are the same address. */
+  /** Two binds of one port overlap if one is a wildcard for the other's family, or both are the same address. Ports of TCP and UDP are two things. */
   #binds(): void {
-    const byPort = new Map<number, { readonly bind: BindSpec; readonly owner: string }[]>();
-    const claim = (bind: BindSpec, owner: string, at: YamlPath | null): void => {
+    const byPort = new Map<string, { readonly bind: BindSpec; readonly owner: string }[]>();
+    const claim = (bind: BindSpec, owner: string, at: YamlPath | null, transport: 'tcp' | 'udp' = 'tcp'): void => {
       if (bind.port === 0) return;
-      const others = byPort.get(bind.port) ?? [];
-      byPort.set(bind.port, others);
+      const port = `${transport} ${bind.port}`;
+      const others = byPort.get(port) ?? [];
+      byPort.set(port, others);
       const other = others.find((candidate) => overlap(candidate.bind, bind));
       if (other === undefined) others.push({ bind, owner });
       else if (at === null) this.#problems.error(0, `--admin ${bind.text} overlaps with ${other.bind.text} of ${other.owner}`);
       else this.#fail(at, `overlaps with \`${other.bind.text}\` of ${other.owner}`, { expected: 'an address and port that nothing else here listens on' });
     };
     for (const [name, listener] of this.#listeners) {
-      for (const [index, bind] of (listener.bind ?? []).entries()) if (bind !== undefined) claim(bind as BindSpec, `listener ${name}`, ['listeners', name, 'bind', index]);
+      for (const [index, bind] of (listener.bind ?? []).entries()) if (bind !== undefined) claim(bind as BindSpec, `listener ${name}`, ['listeners', name, 'bind', index], listener.protocol === 'udp' ? 'udp' : 'tcp');
     }
     const { adminBind } = this.#options;
     const admin = adminBind ?? (this.#config.admin?.bind as BindSpec | undefined);
     if (admin !== undefined) claim(admin, 'admin', adminBind === null ? ['admin', 'bind'] : null);
   }
 
+  /** A connection of tcp holds one to its backend all the while; http shares those, and a session of udp has one socket of its own. */
   #descriptors(): void {
     const { descriptorsMax } = this.#options;
     if (descriptorsMax === null) return;
-    const limits = this.#listeners.map(([, listener]) => listener.limits?.connections ?? 0);
-    const sum = limits.reduce((total, limit) => total + limit, 0);
+    const needs = this.#listeners.map(([, { protocol, limits }]) => (limits?.connections ?? 0) * (protocol === 'tcp' ? 2 : 1));
+    const sum = needs.reduce((total, need) => total + need, 0);
     if (sum <= descriptorsMax) return;
-    const [name] = this.#listeners[limits.indexOf(Math.max(...limits))]!;
-    this.#warn(['listeners', name, 'limits', 'connections'], `the listeners may have ${sum} connections, and this process ${descriptorsMax} open files`, KEY, { expected: 'fewer connections, or a higher limit of open files (ulimit -n, LimitNOFILE=)' });
+    const [name] = this.#listeners[needs.indexOf(Math.max(...needs))]!;
+    this.#warn(['listeners', name, 'limits', 'connections'], `connections of the listeners may need ${sum} open files, and this process may have ${descriptorsMax}`, KEY, { expected: 'fewer connections, or a higher limit of open files (ulimit -n, LimitNOFILE=)' });
   }
 
   #adminToken(): void {

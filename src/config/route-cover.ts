@@ -1,6 +1,6 @@
 /**
  * Which routes can never be reached, because earlier ones of their listener
- * take every request that they would. It sees the plain cases (same match, or
+ * take every request that they would; on tcp the sni stands for the host. It sees the plain cases (same match, or
  * a wider host and path) in one pass over the routes, and stays silent about
  * the rest: a warning must be right.
  */
@@ -20,14 +20,14 @@ export class RouteCover {
   /** Adds the route and gives the index of an earlier one that takes all of its requests (the first of several), or -1. */
   add(index: number, match: Match): number {
     const earlier = this.#covered(match);
-    const asksForMore = [match.method, match.header, match.query, match.cookie, match.source].some((part) => part !== undefined && part !== null);
+    const asksForMore = [match.method, match.header, match.query, match.cookie, match.source, match.alpn].some((part) => part !== undefined && part !== null);
     if (!asksForMore && match.path?.some((path) => path.kind === 'regex') !== true) this.#take(index, match);
     else if (earlier === -1) return this.#same(index, match);
     return earlier;
   }
 
   #take(index: number, match: Match): void {
-    for (const host of match.host ?? [null]) {
+    for (const host of hostsOf(match) ?? [null]) {
       const hostText = host === null ? ANY : hostKey(host);
       let paths = this.#taken.get(hostText);
       if (paths === undefined) this.#taken.set(hostText, (paths = new Map<string, number>()));
@@ -39,14 +39,14 @@ export class RouteCover {
   }
 
   #same(index: number, match: Match): number {
-    const text = JSON.stringify([match.host, match.path, match.method, match.header, match.query, match.cookie, match.source]);
+    const text = JSON.stringify([hostsOf(match), match.path, match.method, match.header, match.query, match.cookie, match.source, match.alpn]);
     const same = this.#matches.get(text);
     if (same === undefined) this.#matches.set(text, index);
     return same ?? -1;
   }
 
   #covered(match: Match): number {
-    const hosts = match.host ?? [null];
+    const hosts = hostsOf(match) ?? [null];
     const paths = match.path ?? [null];
     if (hosts.length * paths.length > COMBINATIONS_MAX) return -1;
     let first = -1;
@@ -75,6 +75,10 @@ export class RouteCover {
     for (let dot = host.value.indexOf('.'); dot !== -1; dot = host.value.indexOf('.', dot + 1)) add(`*.${host.value.slice(dot + 1)}`);
     return found;
   }
+}
+
+function hostsOf(match: Match): readonly HostPattern[] | null | undefined {
+  return match.host ?? match.sni;
 }
 
 function firstOf(taken: readonly Map<string, number>[], path: PathPattern | null): number {

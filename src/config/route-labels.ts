@@ -1,4 +1,4 @@
-/** Names of routes in logs and metrics: the operator's, or host and path of the match, each once in a listener. */
+/** Names of routes in logs and metrics: the operator's, or host and path (of tcp: sni) of the match, each once in a listener. */
 import type { MatchSpec } from '../shared/snapshot.ts';
 
 interface Labelled {
@@ -26,8 +26,8 @@ function numbered(label: string, repeat: number): string {
 }
 
 /** `a.example.com/v1`, `*.example.com`, `/v1`; `*` for a match that names neither. Of a list the first, and how many more. */
-function matchLabel({ host, path }: MatchSpec): string {
-  const hosts = host?.map((pattern) => (pattern.kind === 'exact' ? pattern.value : `*.${pattern.value}`)) ?? [];
+function matchLabel({ host, path, sni }: MatchSpec): string {
+  const hosts = (host ?? sni)?.map((pattern) => (pattern.kind === 'exact' ? pattern.value : `*.${pattern.value}`)) ?? [];
   const paths = path?.map((pattern) => (pattern.kind === 'prefix' && pattern.value === '' ? '/' : pattern.value)) ?? [];
   return `${firstOf(hosts)}${firstOf(paths)}` || '*';
 }

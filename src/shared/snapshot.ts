@@ -219,6 +219,8 @@ export interface HealthSpec {
   readonly type: string;
   /** Options of that type, checked by its own schema, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Passes only for the backend that has this role; null: whatever its role is. */
+  readonly role: 'primary' | null;
   /** Probed instead of the backend's port; null: the same. */
   readonly port: number | null;
   readonly intervalMs: number;

@@ -1,15 +1,17 @@
 /** `health` of a pool: a type, or a map with its options; the types are those of the probe registry. */
 import { z } from 'zod';
 import { probeDefinitions } from '../../control-plane/health/registry.ts';
+import { isSecretOption } from '../../control-plane/health/secret-option.ts';
 import { nearest } from '../nearest.ts';
-import { duration, whole } from './leaves.ts';
+import { alternatives, choice, duration, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
 import { mapWithOptions } from './rules.ts';
 
-const LATER = ['udp', 'grpc', 'redis', 'mysql', 'postgres', 'mongodb', 'memcached', 'cassandra', 'smtp', 'dns', 'exec'];
+/** Those of them that are registered are built. */
+const PLANNED = ['udp', 'grpc', 'redis', 'mysql', 'postgres', 'mongodb', 'memcached', 'cassandra', 'smtp', 'dns', 'exec'];
 const DEFAULT_TYPE = 'http';
 const names = probeDefinitions.map((definition) => definition.name);
-const TYPE_FORM = `${names.join(' or ')}, or a map with type and options`;
+const TYPE_FORM = `${alternatives(names)}, or a map with type and options`;
 
 /** What every type has beside its own options. */
 const schedule = {
@@ -21,16 +23,19 @@ const schedule = {
   fastInterval: duration({ zero: false }).prefault('500ms').describe('Interval while results contradict the verdict.'),
 };
 
+const role = choice(['primary']).optional().describe('primary: passes only for the one that takes writes, and the pool never panics.');
+
 const maps: ReadonlyMap<string, z.ZodObject> = new Map(
   probeDefinitions.map((definition) => {
     const literal = z.literal(definition.name);
     const type = (definition.name === DEFAULT_TYPE ? literal.prefault(DEFAULT_TYPE) : literal).describe(definition.summary);
-    return [definition.name, mapWithOptions({ type }, definition.options, schedule)];
+    for (const option of Object.values(definition.options.shape) as z.ZodType[]) if (isSecretOption(option)) note(option, { secret: true });
+    return [definition.name, mapWithOptions({ type }, definition.options, definition.hasRoles === true ? { role, ...schedule } : schedule)];
   }),
 );
 
 type Schedule = z.output<z.ZodObject<typeof schedule>>;
-export type Health = Schedule & { readonly type: string; readonly [option: string]: unknown };
+export type Health = Schedule & { readonly type: string; readonly role?: 'primary'; readonly [option: string]: unknown };
 
 /** Every type as a map, for the reference page. */
 export const healthMaps = maps;
@@ -41,9 +46,9 @@ export const scheduleKeys: ReadonlySet<string> = new Set(['type', ...Object.keys
 function choose(type: unknown): z.ZodObject | Fault {
   const map = typeof type === 'string' ? maps.get(type) : undefined;
   if (map !== undefined) return map;
-  const expected = names.join(' or ');
+  const expected = alternatives(names);
   if (typeof type !== 'string') return new Fault('is not a type of probe', { expected });
-  return LATER.includes(type) ? new Fault('is not built yet', { expected }) : new Fault('is not a type of probe', { expected, suggestion: nearest(type, names) });
+  return PLANNED.includes(type) ? new Fault('is not built yet', { expected }) : new Fault('is not a type of probe', { expected, suggestion: nearest(type, names) });
 }
 
 const short = leaf(z.enum(names), ['string'], TYPE_FORM, (value: string) => {

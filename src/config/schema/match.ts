@@ -1,5 +1,5 @@
 /** `match` of a route: which requests it takes. The result has the shape of the snapshot's patterns. */
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import type { FieldPattern, HostPattern, PathPattern, ValuePattern } from '../../shared/snapshot.ts';
@@ -29,6 +29,30 @@ export function parseHostPattern(value: string): HostPattern | Fault {
   if (hostNameFault(`${name}.x`) !== null) return new Fault('is not a host name');
   return { kind: suffix ? 'suffix' : 'exact', value: name };
 }
+
+export const SNI_FORM = 'a server name, or a wildcard such as "*.example.com"';
+
+/** What a TLS client asks for is a name, never an address (RFC 6066 §3). */
+export function parseSniPattern(value: string): HostPattern | Fault {
+  const pattern = parseHostPattern(value);
+  if (pattern instanceof Fault) return pattern.message === 'matches any host' ? new Fault('matches any name', { expected: 'the key pool of the listener for any name' }) : pattern;
+  if (pattern.value.startsWith('[') || isIPv4(pattern.value)) return new Fault('is an address, and TLS clients ask for names');
+  return pattern;
+}
+
+const sni = leaf(z.string(), ['string'], SNI_FORM, parseSniPattern);
+
+/** The same, as the key of a map: it stays as written. */
+export const sniText = text(SNI_FORM, (value) => {
+  const pattern = parseSniPattern(value);
+  return pattern instanceof Fault ? pattern : null;
+});
+
+/** RFC 7301 §3.1: up to 255 bytes; those in use are printable. */
+const alpn = text('an ALPN protocol such as h2 or http/1.1', (value) => {
+  if (value === 'http1' || value === 'http1.1') return new Fault('is not the name of a protocol', { suggestion: 'http/1.1' });
+  return /^[\x21-\x7e]{1,255}$/.test(value) ? null : new Fault('is not the name of a protocol');
+});
 
 /** What a path in the config must look like: it is compared without query, in plain form. */
 export function pathFault(value: string): Fault | null {
@@ -106,19 +130,26 @@ const method = text('a method such as GET', (value) => {
   return upper !== value && METHODS.has(upper) ? new Fault('is in lower case, and case counts in methods', { suggestion: upper }) : null;
 });
 
-export const match = note(
-  z
-    .strictObject({
-      host: oneOrMany(host, HOST_FORM).optional().describe('Host of the request, without port, final dot and case. `"*.x"` is one or more labels before x.'),
-      path: oneOrMany(path, PATH_FORM).optional().describe('A text is a prefix of whole segments: `/v1` is `/v1`, `/v1/` and `/v1/a`, not `/v10`. Case counts; no query.'),
-      method: oneOrMany(method, 'a method such as GET, or a list').optional().describe('Method; case counts.'),
-      header: fields(headerName, true).optional().describe('Header fields by name; a repeated one matches if one value does.'),
-      query: fields(anyName, false).optional().describe('Query parameters by name.'),
-      cookie: fields(anyName, false).optional().describe('Cookies by name.'),
-      source: oneOrMany(cidr(), 'a network such as 10.0.0.0/8, or a list').optional().describe('Networks the client address must be in.'),
-    })
-    .check((context) => {
-      for (const key of ['header', 'query', 'cookie'] as const) if (context.value[key]?.length === 0) broken(context, [key], 'names no field');
-    }),
-  { later: ['sni', 'alpn'] },
-);
+const source = oneOrMany(cidr(), 'a network such as 10.0.0.0/8, or a list').optional().describe('Networks the client address must be in.');
+
+export const match = z
+  .strictObject({
+    host: oneOrMany(host, HOST_FORM).optional().describe('Host of the request, without port, final dot and case. `"*.x"` is one or more labels before x.'),
+    path: oneOrMany(path, PATH_FORM).optional().describe('A text is a prefix of whole segments: `/v1` is `/v1`, `/v1/` and `/v1/a`, not `/v10`. Case counts; no query.'),
+    method: oneOrMany(method, 'a method such as GET, or a list').optional().describe('Method; case counts.'),
+    header: fields(headerName, true).optional().describe('Header fields by name; a repeated one matches if one value does.'),
+    query: fields(anyName, false).optional().describe('Query parameters by name.'),
+    cookie: fields(anyName, false).optional().describe('Cookies by name.'),
+    source,
+  })
+  .check((context) => {
+    for (const key of ['header', 'query', 'cookie'] as const) if (context.value[key]?.length === 0) broken(context, [key], 'names no field');
+  });
+
+export const tcpMatch = z.strictObject({
+  sni: oneOrMany(sni, SNI_FORM).optional().describe('Server name that a TLS client asks for, without case. `"*.x"` is one or more labels before x. A client without TLS has none.'),
+  alpn: oneOrMany(alpn, 'an ALPN protocol such as h2, or a list').optional().describe('Protocols that a TLS client offers; one of them must be here. Case counts.'),
+  source,
+});
+
+export const udpMatch = z.strictObject({ source });

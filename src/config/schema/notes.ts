@@ -34,6 +34,8 @@ export interface Note {
   readonly leaf?: { readonly accepts: readonly ScalarKind[]; readonly parse: (value: never) => unknown };
   /** Keys of a map that have a meaning, but not in this release. */
   readonly later?: readonly string[];
+  /** Keys of a map that mean something beside other values only, and why not here. */
+  readonly unfit?: { readonly keys: readonly string[]; readonly message: string };
   /** For a union with more than one kind of map. */
   readonly choose?: ChooseMap;
   /** For a union: a scalar is short for a map with this key alone. */

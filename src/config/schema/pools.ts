@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { backendAddress, type BackendAddress } from './addresses.ts';
 import { algorithm } from './algorithm.ts';
 import { health } from './health.ts';
-import { choice, choiceOrOff, duration, off, share, whole } from './leaves.ts';
+import { choice, choiceOrOff, duration, flag, off, share, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
 
 const BACKEND_FORM = 'an address such as 10.0.0.11:8080, or a map with address';
@@ -36,16 +36,21 @@ const connections = note(
   { later: ['max', 'queue'] },
 );
 
-const fence = leaf(z.literal(false), ['boolean'], 'false', (value: boolean) => (value ? new Fault('is not built yet') : false));
+/** What clients speak is the listener's; a pool says only how HTTP is spoken to its backends. */
+const protocol = leaf<'http1', 'http1'>(z.literal('http1'), ['string'], 'http1', (value: string) => {
+  if (value === 'http1') return value;
+  if (value === 'tcp' || value === 'udp') return new Fault("is the listener's to say", { expected: `no protocol here, and protocol: ${value} in the listener` });
+  return new Fault(['h2', 'h2c'].includes(value) ? 'is not built yet' : 'is not known here');
+});
 
 export const pool = note(
   z.strictObject({
     algorithm: algorithm.prefault('round-robin').describe('How a backend is picked: a name, or a map with name, key and options.'),
     backends: z.array(backend).describe('Addresses, or maps.'),
-    protocol: choice(['http1'], ['h2', 'h2c', 'tcp', 'udp']).prefault('http1').describe('What backends speak.'),
-    proxyProtocol: choiceOrOff([], ['v1', 'v2']).prefault('off').describe('PROXY protocol to backends.'),
-    onDown: choice(['keep'], ['close']).prefault('keep').describe('Connections of a backend that goes down.'),
-    fence: fence.prefault(false).describe('Whether to stop when cut off from the store.'),
+    protocol: protocol.prefault('http1').describe('What backends of http listeners speak.'),
+    proxyProtocol: choiceOrOff(['v1', 'v2']).prefault('off').describe('The PROXY header that connections to backends begin with, those of probes too.'),
+    onDown: choice(['keep', 'close']).prefault('keep').describe('Connections of tcp listeners to a backend that goes down.'),
+    fence: flag().prefault(false).describe('In a pool with role: primary: stop when cut off from the store, so that no two primaries are ever served.'),
     health: health.optional().describe('How backends are probed: a type, or a map. Absent: not at all.'),
     outlier: note(z.union([off('off, or a map'), outlierMap]), { expected: 'off, or a map' }).prefault({}).describe('Ejects backends that fail under traffic; off: none.'),
     panicThreshold: share().prefault('50%').describe('Usable share of the ready weight below which the next priority joins, or all backends are used. 0%: never.'),

@@ -4,7 +4,7 @@ import { hostNameFault } from './addresses.ts';
 import { headerEdits } from './header-edits.ts';
 import { rateLimit } from './rate-limit.ts';
 import { choice, duration, name, text, whole } from './leaves.ts';
-import { match, pathFault } from './match.ts';
+import { match, pathFault, tcpMatch, udpMatch } from './match.ts';
 import { Fault, leaf, note } from './notes.ts';
 import { broken, exactlyOne, notBeside } from './rules.ts';
 
@@ -67,12 +67,14 @@ const timeouts = z.strictObject({
   total: duration({ zero: true }).prefault(0).describe('The whole exchange. 0: no limit.'),
 });
 
+const poolName = text('the name of a pool');
+
 export const route = note(
   z
     .strictObject({
       name: name().optional().describe('Label in logs and metrics, unique in its listener. Absent: host and path of its match.'),
       match: match.prefault({}).describe('What a request must have; all keys must hold, of a list one entry. Absent: every request.'),
-      pool: text('the name of a pool').optional().describe('Forward to this pool. Exactly one of pool, redirect and respond stands in a route.'),
+      pool: poolName.optional().describe('Forward to this pool. Exactly one of pool, redirect and respond stands in a route.'),
       redirect: redirect.optional().describe('Answer with a redirect; the query is kept.'),
       respond: respond.optional().describe('Answer at once.'),
       rewrite: rewrite.optional().describe('Change path or Host on the way to the backend.'),
@@ -88,6 +90,24 @@ export const route = note(
       if (at !== null && path?.some((pattern) => pattern.kind === 'regex')) broken(context, at, 'replaces a prefix, and this route matches by regex', { expected: 'path instead of prefix' });
     }),
   { later: ['split', 'scatter', 'mirror', 'retry', 'hedge'] },
+);
+
+export const tcpRoute = note(
+  z.strictObject({
+    name: name().optional().describe('Label in logs and metrics, unique in its listener. Absent: the sni of its match.'),
+    match: tcpMatch.prefault({}).describe('What a connection must have; all keys must hold, of a list one entry. Absent: every connection.'),
+    pool: poolName.describe('Forward to this pool.'),
+  }),
+  { later: ['split'] },
+);
+
+export const udpRoute = note(
+  z.strictObject({
+    name: name().optional().describe('Label in logs and metrics, unique in its listener.'),
+    match: udpMatch.prefault({}).describe('Which clients it takes. Absent: every client.'),
+    pool: poolName.describe('Forward to this pool.'),
+  }),
+  { later: ['split'] },
 );
 
 /** What a route has that says nothing of its timeouts: for the one that a listener's `pool` is short for. */

@@ -28,7 +28,12 @@ export interface ProbeContext {
 }
 
 export type ProbeResult =
-  | { readonly ok: true; readonly latencyMs: number }
+  | {
+      readonly ok: true;
+      readonly latencyMs: number;
+      /** With role primary: what a newer primary can be told from an older by, if the protocol has such a thing. */
+      readonly claim?: string;
+    }
   | {
       readonly ok: false;
       /** A few words: `connection refused`. */
@@ -44,7 +49,9 @@ export interface ProbeDefinition<Options = Record<string, unknown>> {
   readonly name: string;
   /** One sentence for the reference page. */
   readonly summary: string;
-  /** Keys beside those that every type has (port, interval, timeout, rise, fall, fastInterval), with their defaults. Its output is plain JSON. */
+  /** Keys beside those that every type has (port, interval, timeout, rise, fall, fastInterval; role), with their defaults. Its output is plain JSON. A secret is a `secretOption()`. */
   readonly options: z.ZodObject & z.ZodType<Options>;
+  /** Takes `role: primary` in the config; `probe` gets it as options.role, and what is no primary fails: role is part of passing. */
+  readonly hasRoles?: true;
   probe(target: ProbeTarget, options: Options, context: ProbeContext): Promise<ProbeResult>;
 }

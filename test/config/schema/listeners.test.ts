@@ -29,7 +29,7 @@ describe('a listener', () => {
   });
 
   it('takes each limit, and 0 for none', () => {
-    expect(listenerOf('limits: { connections: 0, headerSize: 64KiB, headerCount: 5, bodySize: 1MB }').limits).toEqual({ connections: 0, headerBytesMax: 65_536, headerCountMax: 5, bodyBytesMax: 1_000_000 });
+    expect(listenerOf('limits: { connections: 0, headerSize: 64KiB, headerCount: 5, bodySize: 1MB }').limits).toEqual({ connections: 0, headerBytesMax: 65_536, headerCountMax: 5, bodyBytesMax: 1_000_000, responsesMax: 0 });
   });
 
   it.each(['headerSize: 0', 'headerSize: 2MiB', 'headerCount: 0', 'connections: -1', 'bodySize: -1B'])('refuses the limit %s', (limit) => {
@@ -49,8 +49,8 @@ describe('a listener', () => {
     expect(listenerOf('trustedProxies: [10.1.2.3/8, 192.0.2.1, "fd00::1/8", "::1"]').trustedProxies).toEqual(['10.0.0.0/8', '192.0.2.1/32', 'fd00::/8', '::1/128']);
   });
 
-  it('takes what is the only value so far, and false for off', () => {
-    expect(listenerOf('protocol: http, proxyProtocol: false, via: true, forwarded: true')).toMatchObject({ via: true, forwarded: true });
+  it('takes false for off', () => {
+    expect(listenerOf('protocol: http, proxyProtocol: false, via: true, forwarded: true')).toMatchObject({ proxyProtocol: 'off', via: true, forwarded: true });
   });
 
   it('may have a name that objects have already', () => {
@@ -63,7 +63,7 @@ describe('a listener', () => {
     const { routes } = listenerOf('routes: [{ match: { path: /a }, respond: {} }]');
     expect(routes[1]).toEqual({
       name: '*',
-      match: { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null },
+      match: { host: null, path: null, method: null, header: null, query: null, cookie: null, source: null, sni: null, alpn: null },
       action: { kind: 'pool', pool: 'web' },
       rewrite: null,
       requestHeaders: null,

@@ -55,6 +55,8 @@ describe('match', () => {
       query: null,
       cookie: null,
       source: ['10.0.0.0/8', '::1/128'],
+      sni: null,
+      alpn: null,
     });
     expect(matchOf('method: GET, source: 10.0.0.0/8')).toMatchObject({ method: ['GET'], source: ['10.0.0.0/8'] });
   });
