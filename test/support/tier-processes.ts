@@ -32,9 +32,13 @@ export class TierProcesses implements AsyncDisposable {
     return new TierProcesses(await RedisServer.start(), await mkdtemp(join(tmpdir(), 'weir-tier-')));
   }
 
+  stateDir(node: string): string {
+    return join(this.folder, `state-${node}`);
+  }
+
   /** Begins to start a proxy; its state directory outlives it. */
   async spawn(node: string, yaml: string, options: WeirOptions = {}): Promise<WeirProcess> {
-    const args = ['--node', node, '--state-dir', join(this.folder, `state-${node}`), '--workers', '1', ...(options.args ?? [])];
+    const args = ['--node', node, '--state-dir', this.stateDir(node), '--workers', '1', ...(options.args ?? [])];
     const proxy = await WeirProcess.spawn(yaml, { ...options, args });
     this.proxies.push(proxy);
     return proxy;

@@ -203,7 +203,7 @@ export interface AskOptions {
 
 export async function ask(port: number, path: string, { method = 'GET', body, headers: more = {}, agent = new Agent({ keepAlive: false }) }: AskOptions = {}): Promise<Answer> {
   const headers = { ...(method === 'POST' ? { 'content-type': 'application/json' } : {}), ...more };
-  const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent });
+  const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent, signal: AbortSignal.timeout(WAIT_MS_MAX) });
   outgoing.end(body === undefined ? '' : JSON.stringify(body));
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   const localPort = response.socket.localPort!;

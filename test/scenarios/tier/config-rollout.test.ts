@@ -1,8 +1,9 @@
 /** Real proxies over one Redis share one config: published, tried on, taken back, and kept when Redis is gone. */
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ConfigVersionsAnswer } from '../../../src/control-plane/admin/answers.ts';
+import { COMMITTED_FILE } from '../../../src/control-plane/rollout/last-known-good.ts';
 import { allAnswer, tierConfig, TierProcesses } from '../../support/tier-processes.ts';
 import { until, type WeirProcess } from '../../support/weir-process.ts';
 
@@ -12,6 +13,11 @@ async function fileOf(tier: TierProcesses, name: string, yaml: string): Promise<
   const path = join(tier.folder, name);
   await writeFile(path, yaml);
   return path;
+}
+
+/** Number of the committed version that a member would start from without the store. */
+async function keptVersion(tier: TierProcesses, node: string): Promise<number> {
+  return (JSON.parse(await readFile(join(tier.stateDir(node), COMMITTED_FILE), 'utf8')) as { number: number }).number;
 }
 
 test('a push reaches all; history, diff and rollback tell and undo it', { timeout: 120_000 }, async () => {
@@ -98,6 +104,8 @@ test('without Redis all serve on; one that restarts runs what it ran; edits wait
   const [a, b] = (await tier.up(['a', 'b'], config('one'))) as [WeirProcess, WeirProcess];
   expect((await tier.command(a, 'push', await fileOf(tier, 'two.yaml', config('two')))).code).toBe(0);
   await allAnswer([a, b], 'two');
+  // A version runs a moment before it is on the disk, and longer where the disk is busy.
+  await until(async () => (await keptVersion(tier, 'b')) === 2);
   const { port } = tier.redis;
   await tier.redis.stop();
   b.signal('SIGKILL');
