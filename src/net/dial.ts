@@ -46,6 +46,9 @@ const failures: Readonly<Record<string, readonly [DialFailure, text: string]>> =
   EADDRNOTAVAIL: ['ours', 'no local port or address left'],
 };
 
+/** Much more than last words. */
+const CLOSE_BYTES_MAX = 64 * 1024;
+
 export function errorCodeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
@@ -65,13 +68,19 @@ export function dialFailureText(error: unknown): string {
 /**
  * Closes without a reset: our FIN, then whatever the peer still says is read
  * and dropped (unread bytes would turn the close into RST, RFC 9293 §3.10.4),
- * until it closes too or `withinMs` have passed.
+ * until it closes too, `withinMs` have passed, or it has said
+ * far more than last words: reading a peer that never ends would never end.
  */
 export function closeGently(socket: Socket, clock: Clock, withinMs: number): void {
   if (socket.destroyed) return;
   const timer = clock.after(withinMs, () => socket.destroy());
+  let dropped = 0;
   socket.once('close', () => timer.cancel());
   socket.on('error', () => socket.destroy());
+  socket.on('data', (bytes) => {
+    dropped += bytes.length;
+    if (dropped > CLOSE_BYTES_MAX) socket.destroy();
+  });
   socket.resume();
   socket.end();
 }

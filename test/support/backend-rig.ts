@@ -14,7 +14,7 @@ export interface PoolSketch {
 }
 
 export function healthSpec(changes: Partial<HealthSpec> = {}): HealthSpec {
-  return { type: 'tcp', options: {}, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500, ...changes };
+  return { type: 'tcp', options: { send: '', expect: '' }, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500, ...changes };
 }
 
 export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec {

@@ -96,7 +96,7 @@ describe('health', () => {
   });
 
   it('is short for a type', () => {
-    expect(poolOf('health: tcp').health).toEqual({ type: 'tcp', options: {}, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 });
+    expect(poolOf('health: tcp').health).toEqual({ type: 'tcp', options: { send: '', expect: '' }, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 });
     expect(poolOf('health: http').health).toEqual(poolOf('health: {}').health);
   });
 

@@ -1,16 +1,18 @@
 import type { Socket } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { dial } from '../../../src/net/dial.ts';
-import { tcpProbe } from '../../../src/control-plane/health/tcp-probe.ts';
+import type { Talk } from '../../../src/control-plane/health/talk-script.ts';
+import { tcpProbe, tcpScript } from '../../../src/control-plane/health/tcp-probe.ts';
 import { OddBackend } from '../../support/odd-backends.ts';
+import { piecesOf, runOverSplits, runScript } from '../../support/script-runs.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 let backend: OddBackend;
 afterEach(() => backend.stop());
 
-const probe = (clock = systemClock): Promise<unknown> =>
-  tcpProbe.probe({ host: '127.0.0.1', port: backend.port, address: 'x' }, {}, { signal: new AbortController().signal, dial, clock });
+const probe = (clock = systemClock, options = {}): Promise<unknown> =>
+  tcpProbe.probe({ host: '127.0.0.1', port: backend.port, address: 'x' }, tcpProbe.options.parse(options), { signal: new AbortController().signal, dial, clock });
 
 it('passes a listener that never says anything', async () => {
   backend = await OddBackend.start((socket) => socket.resume());
@@ -41,4 +43,42 @@ it('gives up on a backend that does not close its side', async () => {
   speak();
   await closed;
   expect(['ECONNRESET', 'EPIPE']).toContain(backend.errors[0]);
+});
+
+describe('send and expect', () => {
+  it.each([
+    { send: 'ping', expect: 'pong' },
+    { send: 'hex:70696e67', expect: 'hex:70 6f:6E 67' },
+    { send: '', expect: 'ready' },
+    { send: 'ping', expect: '' },
+  ])('pass what is answered as expected: %j', async (options) => {
+    backend = await OddBackend.start((socket) => {
+      socket.write('220 ready\r\n');
+      socket.on('data', (bytes) => socket.write(bytes.toString('latin1') === 'ping' ? 'and pong, says the backend' : 'what?'));
+    });
+    expect(await probe(systemClock, options)).toMatchObject({ ok: true });
+    await backend.idle();
+    expect(backend.received).toBe(options.send === '' ? '' : 'ping');
+    expect(backend.errors).toEqual([]);
+  });
+
+  it('fail what closes without it, or says too much before it', async () => {
+    backend = await OddBackend.answering('no', { close: true });
+    const reason = 'answer lacks "yes"';
+    expect(await probe(systemClock, { send: 'x', expect: 'yes' })).toEqual({ ok: false, reason });
+    await backend.stop();
+    backend = await OddBackend.answering(`${'x'.repeat(65536)}yes`, { close: false });
+    expect(await probe(systemClock, { send: 'x', expect: 'yes' })).toEqual({ ok: false, reason });
+  });
+
+  it('find the text in any pieces, up to the last of the first 64 KiB', () => {
+    const script = (): Talk => tcpScript({ send: '', expect: 'aab' });
+    for (const text of ['aab', 'aaab', 'xxaabyy', 'ababaab']) expect(runOverSplits(script, Buffer.from(text)).end, text).toBe('passed');
+    for (const text of ['aa', 'aba', '']) expect(runOverSplits(script, Buffer.from(text)).end, text).toBe('waits');
+    for (const pieceBytes of [7, 100_000]) expect(runScript(script(), piecesOf(Buffer.from(`${'a'.repeat(65535)}b`), pieceBytes)).end).toBe('passed');
+  });
+
+  it.each(['hex:', 'hex:7', 'hex:zz', 'hex: ', 'x'.repeat(4097)])('%s is refused', (text) => {
+    expect(tcpProbe.options.safeParse({ expect: text }).success).toBe(false);
+  });
 });
