@@ -7,6 +7,7 @@ import { callContract, leaderContract, operatorContract, verdictContract } from 
 import { publishContract, restoreContract, rolloutContract, versionContract } from './tier-contract/config.ts';
 import { closeContract, hintContract, logContract, tokenContract, watchContract } from './tier-contract/extras.ts';
 import { badInputContract } from './tier-contract/bad-input.ts';
+import { roleContract } from './tier-contract/roles.ts';
 import { pageContract, tableContract, tombstoneContract } from './tier-contract/tables.ts';
 import { TierRig, type OpenedTierStore } from './tier-contract/tier-rig.ts';
 import { joinContract, leaseContract, stateContract, tierTimeContract } from './tier-contract/time-and-membership.ts';
@@ -14,7 +15,7 @@ import { joinContract, leaseContract, stateContract, tierTimeContract } from './
 const sections = [
   tierTimeContract, leaseContract, joinContract, stateContract,
   tableContract, pageContract, tombstoneContract,
-  callContract, verdictContract, leaderContract, operatorContract,
+  callContract, verdictContract, leaderContract, operatorContract, roleContract,
   publishContract, rolloutContract, restoreContract, versionContract,
   logContract, watchContract, tokenContract, hintContract, badInputContract, closeContract,
 ];

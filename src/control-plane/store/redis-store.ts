@@ -27,9 +27,10 @@ import type { Log } from '../../observe/log.ts';
 import { RedisConnection } from './redis/redis-connection.ts';
 import type { RedisClient } from './redis/redis-client.ts';
 import { isRedisUrl, parseRedisUrl } from './redis/redis-target.ts';
-import { haveText, listOf, numberOf, readAnswer, readHint, readJoin, readPairs, readPublish, readVersion, textOf } from './redis/replies.ts';
+import { haveText, listOf, numberOf, readAdmission, readAnswer, readHint, readJoin, readPairs, readPublish, readVersion, textOf } from './redis/replies.ts';
 import { hintsChannel, scripts, tierKeys, type Script } from './redis/scripts.ts';
-import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertStep, assertVote, assertWatch } from './step-limits.ts';
+import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
+import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertVote, assertWatch } from './step-limits.ts';
 import {
   StoreAway,
   VERSION_BYTES_MAX,
@@ -160,6 +161,21 @@ export class RedisStore implements TierStore {
     assertCaller(caller);
     assertKeys(checks);
     return (await this.#run(scripts.forget, [...callerArguments(caller), ...checks])) === 1;
+  }
+
+  async moveRole(move: RoleMove): Promise<RoleMoveAnswer> {
+    assertRoleMove(move);
+    return (await this.#run(scripts.moveRole, [...callerArguments(move), move.pool, move.expectedEpoch, move.address ?? ''])) as RoleMoveAnswer;
+  }
+
+  async admitRole(admission: RoleAdmission): Promise<RoleAdmissionAnswer> {
+    assertRoleAdmission(admission);
+    return readAdmission(await this.#run(scripts.admitRole, [...callerArguments(admission), admission.pool, admission.expectedEpoch]));
+  }
+
+  async acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void> {
+    assertRoleAcks(caller, acks);
+    await this.#run(scripts.acknowledgeRoles, [...callerArguments(caller), ...acks.flatMap(({ pool, epoch, address }) => [pool, epoch, address])]);
   }
 
   async beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -4,6 +4,7 @@
  * these first; what fails is a bug of the caller, and changes nothing.
  */
 import { assert } from '../../base/assert.ts';
+import { poolOfRoleKey, ROLE_ACKS_MAX, type RoleAck, type RoleAdmission, type RoleMove } from './role-records.ts';
 import { LIMIT_KEYS_MAX, OPERATOR_ENTRIES_MAX, REPORTS_MAX, SUSPICIONS_MAX, VERSION_BYTES_MAX, type Caller, type JoinCall, type LimitAsk, type OperatorPut, type PublishCall, type RestoreCall, type RolloutStep, type StoreCall, type VerdictReport, type Vote } from './tier-store.ts';
 
 export const REASON_CHARS_MAX = 200;
@@ -58,6 +59,29 @@ export function assertRestore(call: RestoreCall): void {
   assertVersion(call);
 }
 
+export function assertRoleMove(move: RoleMove): void {
+  assertCaller(move);
+  assertPool(move.pool);
+  assert(isTime(move.expectedEpoch), 'a role has an epoch, or 0');
+  if (move.address !== null) assertAddress(move.address);
+}
+
+export function assertRoleAdmission(admission: RoleAdmission): void {
+  assertCaller(admission);
+  assertPool(admission.pool);
+  assert(isTime(admission.expectedEpoch), 'a role has an epoch');
+}
+
+export function assertRoleAcks(caller: Caller, acks: readonly RoleAck[]): void {
+  assertCaller(caller);
+  assert(acks.length <= ROLE_ACKS_MAX, `at most ${ROLE_ACKS_MAX} roles are acknowledged at once`);
+  for (const { pool, epoch, address } of acks) {
+    assertPool(pool);
+    assertAddress(address);
+    assert(isTime(epoch) && epoch > 0, 'a role has an epoch');
+  }
+}
+
 export function assertAsks(caller: Caller, asks: readonly LimitAsk[]): void {
   assertCaller(caller);
   assert(asks.length <= LIMIT_KEYS_MAX, `at most ${LIMIT_KEYS_MAX} limits are asked for at once`);
@@ -76,7 +100,7 @@ export function assertLogPage(after: number, limit: number): void {
 }
 
 export function assertWatch(pool: string, forMs: number): void {
-  assert(isLine(pool) && pool !== '', 'a pool has a name');
+  assertPool(pool);
   assert(isTime(forMs), 'a watch lasts a whole number of ms');
 }
 
@@ -92,7 +116,15 @@ function assertOperatorPut({ key, stampMs, by, text }: OperatorPut): void {
 }
 
 function assertCheck(check: string): void {
-  assert(isLine(check) && check !== '', 'a check is named in one line');
+  assert(isLine(check) && check !== '' && poolOfRoleKey(check) === null, 'a check is named in one line');
+}
+
+function assertPool(pool: string): void {
+  assert(isLine(pool) && pool !== '', 'a pool has a name');
+}
+
+function assertAddress(address: string): void {
+  assert(isLine(address) && address !== '', 'a backend has an address');
 }
 
 function assertLease(leaseMs: number): void {

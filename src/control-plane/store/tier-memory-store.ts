@@ -8,8 +8,9 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { TierState } from './memory/tier-state.ts';
+import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
 import type { StoreDefinition } from './store-definition.ts';
-import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertStep, assertVote, assertWatch } from './step-limits.ts';
+import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertVote, assertWatch } from './step-limits.ts';
 import {
   StoreAway,
   type Caller,
@@ -108,6 +109,18 @@ export class TierMemoryStore implements TierStore {
 
   forget(caller: Caller, checks: readonly string[]): Promise<boolean> {
     return this.#step(() => (assertCaller(caller), assertKeys(checks)), (state) => state.forget(caller, checks));
+  }
+
+  moveRole(move: RoleMove): Promise<RoleMoveAnswer> {
+    return this.#step(() => assertRoleMove(move), (state) => state.moveRole(move));
+  }
+
+  admitRole(admission: RoleAdmission): Promise<RoleAdmissionAnswer> {
+    return this.#step(() => assertRoleAdmission(admission), (state) => state.admitRole(admission));
+  }
+
+  acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void> {
+    return this.#step(() => assertRoleAcks(caller, acks), (state) => state.acknowledgeRoles(caller, acks));
   }
 
   beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

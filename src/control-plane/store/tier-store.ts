@@ -35,14 +35,18 @@
  * **Leader.** A call of a ready member when the leader's incarnation is not
  * living (or there is none) makes the caller leader, with term + 1.
  *
+ * **Roles**: which backend of a role pool is served, one record a pool, in the
+ * table of verdicts; the rules are role-records.ts.
+ *
  * **Log**: what changed, LOG_MAX entries, texts of JSON: `{kind, atMs, …}` with
  * kind `verdict` (check, from, to, who: [[member, verdict, reason]…]), `member`
  * (member, incarnation, change: joined ready draining failed left expired
  * superseded), `leader` (member, term), `operator` (key, by), `config` (number,
- * change: published stepped committed ended restored, by). `atMs`: the store's
- * wall time.
+ * change: published stepped committed ended restored, by), `role` (pool, epoch,
+ * phase: withdrawing admitted gone, address, by). `atMs`: the store's wall time.
  */
 import { hash } from 'node:crypto';
+import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
 
 /** The protocol of this release, and the oldest it still speaks. */
 export const PROTOCOL = 1;
@@ -356,6 +360,12 @@ export interface TierStore {
   raiseProtocol(caller: Caller, protocol: number): Promise<boolean>;
   /** Leader only; verdicts and reports of checks that no config asks for any more. At most 500. */
   forget(caller: Caller, checks: readonly string[]): Promise<boolean>;
+
+  /** These three: role-records.ts. */
+  moveRole(move: RoleMove): Promise<RoleMoveAnswer>;
+  admitRole(admission: RoleAdmission): Promise<RoleAdmissionAnswer>;
+  /** At most ROLE_ACKS_MAX. Of a caller that is not living: nothing. */
+  acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void>;
 
   /** Of living members, by id. `ids` at most 500. */
   beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;

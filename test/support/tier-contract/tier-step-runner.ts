@@ -6,7 +6,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseMember } from '../../../src/control-plane/store/entry-texts.ts';
 import { entryHash, type Caller, type ConfigState, type StoreAnswer, type StoreCall, type TableChanges } from '../../../src/control-plane/store/tier-store.ts';
-import { randomTierSteps, type Actor, type TierStep } from './tier-steps.ts';
+import { parseRole, poolOfRoleKey, roleKey } from '../../../src/control-plane/store/role-records.ts';
+import { randomTierSteps, ROLE_POOL, type Actor, type TierStep } from './tier-steps.ts';
 import { hasMore, LONG_LEASE_MS, parseLogEntry, TierReader, type OpenedTierStore } from './tier-rig.ts';
 
 const SHORT_LEASE_MS = 30;
@@ -60,6 +61,9 @@ export class TierStepRunner {
       case 'forget': return await store.forget(this.#caller(step.by), step.checks);
       case 'watch': return await store.watch(step.pool, LONG_LEASE_MS);
       case 'takeTokens': return await store.takeTokens(this.#caller(step.by), step.asks.map((ask) => ({ ...ask, perSecond: 1e-6, burst: 20 })));
+      case 'moveRole': return await store.moveRole({ ...this.#caller(step.by), pool: ROLE_POOL, expectedEpoch: Math.max(0, this.#role(step.by).epoch + step.ahead), address: step.address });
+      case 'acknowledgeRole': return await this.#acknowledge(step);
+      case 'admitRole': return await store.admitRole({ ...this.#caller(step.by), pool: ROLE_POOL, expectedEpoch: Math.max(0, this.#role(step.by).epoch + step.ahead) });
       case 'look': return await this.#look(step);
     }
   }
@@ -140,9 +144,20 @@ export class TierStepRunner {
     return await this.#opened.store.step({ ...this.#caller(by), number: this.#number, expectedStep, rollout: ends ? null : `{"step":${expectedStep}}`, headText: commits ? '{"head":"new"}' : null });
   }
 
+  /** As it has read it. */
+  #role(by: Actor): { readonly epoch: number; readonly address: string } {
+    return parseRole(this.#incarnation(by).reader.verdicts.get(roleKey(ROLE_POOL)) ?? '') ?? { epoch: 0, address: '' };
+  }
+
+  async #acknowledge({ by, ahead, address }: Of<'acknowledgeRole'>): Promise<void> {
+    const known = this.#role(by);
+    if (known.epoch === 0 && ahead <= 0) return;
+    await this.#opened.store.acknowledgeRoles(this.#caller(by), [{ pool: ROLE_POOL, epoch: Math.max(1, known.epoch + ahead), address: address ?? (known.address || 'db1:1') }]);
+  }
+
   async #look({ after }: Of<'look'>): Promise<unknown> {
     const { store } = this.#opened;
-    const log = (await store.log(after, 100)).map((entry) => ({ id: entry.id, ...parseLogEntry(entry), atMs: 0 }));
+    const log = (await store.log(after, 100)).map((entry) => ({ id: entry.id, ...withoutEpoch(parseLogEntry(entry)), atMs: 0 }));
     const reports = await store.reports([...this.#checks].slice(0, ALL_CHECKS_LOOKED_AT));
     const version = await store.version(this.#number);
     return {
@@ -162,8 +177,8 @@ export class TierStepRunner {
     return {
       living, state, leader, protocol, reportsDiffer, watched,
       run: this.#nth(first.run),
-      members: joinedTable(pages.map(({ members }) => members), (text) => memberWithoutTimes(text)),
-      verdicts: joinedTable(pages.map(({ verdicts }) => verdicts)),
+      members: joinedTable(pages.map(({ members }) => members), (_key, text) => memberWithoutTimes(text)),
+      verdicts: joinedTable(pages.map(({ verdicts }) => verdicts), roleWithoutEpoch),
       operatorStates: joinedTable(pages.map(({ operatorStates }) => operatorStates)),
       config: config && { ...config, epoch: this.#nth(config.epoch), rollout: config.rollout && { ...config.rollout, startedMs: 0 } },
     };
@@ -182,15 +197,25 @@ const EMPTY_CALL: Omit<StoreCall, 'have'> = {
 };
 
 /** `rewrite` takes times out of the texts; the reader has seen to it that the digest is right. */
-function joinedTable(pages: readonly TableChanges[], rewrite?: (text: string) => string): unknown {
+function joinedTable(pages: readonly TableChanges[], rewrite?: (key: string, text: string) => string): unknown {
   const last = pages.at(-1)!;
-  const entries = pages.flatMap((page) => page.entries).map(({ key, text }) => [key, text !== null && rewrite !== undefined ? rewrite(text) : text]);
+  const entries = pages.flatMap((page) => page.entries).map(({ key, text }) => [key, text !== null && rewrite !== undefined ? rewrite(key, text) : text]);
   return { whole: pages.map(({ whole }) => whole).includes(true), entries, epoch: last.epoch, count: last.count, digest: rewrite === undefined ? last.digest : null };
 }
 
 function memberWithoutTimes(text: string): string {
   const { state, incarnation, readySinceMs, record } = parseMember(text)!;
   return `${state} ${incarnation} ${readySinceMs > 0} ${record.slice(0, 100)}`;
+}
+
+/** Epochs of roles come from the store's wall. */
+function roleWithoutEpoch(key: string, text: string): string {
+  const role = poolOfRoleKey(key) === null ? null : parseRole(text)!;
+  return role === null ? text : `${role.phase} ${role.address}`;
+}
+
+function withoutEpoch(entry: Record<string, unknown>): Record<string, unknown> {
+  return entry['kind'] === 'role' ? { ...entry, epoch: 0 } : entry;
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {

@@ -45,10 +45,14 @@ export type TierStep =
   | { readonly kind: 'forget'; readonly by: Actor; readonly checks: readonly string[] }
   | { readonly kind: 'watch'; readonly pool: string }
   | { readonly kind: 'takeTokens'; readonly by: Actor; readonly asks: readonly { readonly key: string; readonly tokens: number }[] }
+  | { readonly kind: 'moveRole'; readonly by: Actor; readonly ahead: number; readonly address: string | null }
+  | { readonly kind: 'acknowledgeRole'; readonly by: Actor; readonly ahead: number; readonly address: string | null }
+  | { readonly kind: 'admitRole'; readonly by: Actor; readonly ahead: number }
   /** Everything that is read without a call. */
   | { readonly kind: 'look'; readonly after: number };
 
 export const members = ['a', 'b', 'c', 'd', 'e', 'f'];
+export const ROLE_POOL = 'db é';
 const fewChecks = namedChecks('tcp://é', 8);
 const manyChecks = namedChecks('http://many', 400);
 const states = ['joining', 'ready', 'ready', 'ready', 'draining', null, null, null] as const;
@@ -73,7 +77,8 @@ class StepMaker {
 
   next(): TierStep {
     const roll = this.#random.next() * 100;
-    if (roll < 50) return this.#call();
+    if (roll < 45) return this.#call();
+    if (roll < 53) return this.#roleStep();
     if (roll < 65) return this.#join();
     if (roll < 67) return { kind: 'lapse', by: this.#actor() };
     if (roll < 68) return { kind: 'leave', by: this.#actor() };
@@ -126,6 +131,14 @@ class StepMaker {
     if (roll < 7) return { kind: 'vote', by, text: this.#pick(['yes', 'no: port 80 "é"', '']) };
     if (this.#chance(0.2)) return { kind: 'raiseProtocol', by: this.#leader(), protocol: 1 };
     return { kind: 'restore', by, number: Math.max(1, this.#version + this.#random.below(4) - 2), history, bytes };
+  }
+
+  #roleStep(): TierStep {
+    const roll = this.#random.below(10);
+    const ahead = this.#chance(0.1) ? this.#random.below(3) - 1 : 0;
+    if (roll < 2) return { kind: 'moveRole', by: this.#leader(), ahead, address: this.#chance(0.1) ? null : this.#pick(['db1:1', 'dbö:2']) };
+    if (roll < 8) return { kind: 'acknowledgeRole', by: this.#actor(), ahead, address: this.#chance(0.05) ? 'db3:3' : null };
+    return { kind: 'admitRole', by: this.#leader(), ahead };
   }
 
   #report(check: string, reason: string): VerdictReport {

@@ -52,6 +52,10 @@ export class MemberBook {
     return this.#living.get(id) ?? null;
   }
 
+  all(): Iterable<LivingMember> {
+    return this.#living.values();
+  }
+
   /** The member of that very incarnation; null: it is not living. */
   living({ member, incarnation }: Caller): LivingMember | null {
     const held = this.#living.get(member);

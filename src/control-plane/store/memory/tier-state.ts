@@ -27,11 +27,13 @@ import {
   type TableChanges,
   type Vote,
 } from '../tier-store.ts';
+import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer, RoleRecord } from '../role-records.ts';
 import { ConfigBook, type ConfigChange } from './config-book.ts';
 import { EventBook } from './event-book.ts';
 import { HintBox, type HintSources } from './hint-box.ts';
 import { MemberBook, type LivingMember } from './member-book.ts';
 import { ReportBook } from './report-book.ts';
+import { RoleBook } from './role-book.ts';
 import { AnswerBudget, TextTable } from './text-table.ts';
 import { TierTime } from './tier-time.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -48,6 +50,7 @@ export class TierState {
   #wallMs = 0;
   #members = new MemberBook();
   #reports = new ReportBook();
+  #roles = new RoleBook();
   #operatorStates = new TextTable();
   #config = new ConfigBook();
   #events = new EventBook();
@@ -55,6 +58,8 @@ export class TierState {
   #buckets = new TokenBuckets();
   /** Until when, by pool. */
   #watched = new Map<string, number>();
+  /** Tier time at which a lease expired last. */
+  #lastExpiryMs = Number.NEGATIVE_INFINITY;
   #leader: Leader | null = null;
   /** 0: nobody has joined yet. */
   #protocol = 0;
@@ -73,6 +78,8 @@ export class TierState {
     copy.#wallMs = this.#wallMs;
     copy.#members = this.#members.copy();
     copy.#reports = this.#reports.copy();
+    copy.#roles = this.#roles.copy();
+    copy.#lastExpiryMs = this.#lastExpiryMs;
     copy.#operatorStates = this.#operatorStates.copy();
     copy.#config = this.#config.copy();
     copy.#events = this.#events.copy();
@@ -202,6 +209,33 @@ export class TierState {
     return true;
   }
 
+  moveRole(move: RoleMove): RoleMoveAnswer {
+    if (!this.#leads(move)) return 'not-leader';
+    const record = this.#roles.move(this.#reports.verdicts, move, this.#times);
+    if (record === undefined) return 'changed';
+    this.#roleChanged(move.pool, record, move.expectedEpoch, move.member);
+    return 'done';
+  }
+
+  admitRole({ pool, expectedEpoch, ...caller }: RoleAdmission): RoleAdmissionAnswer {
+    if (!this.#leads(caller)) return { kind: 'not-leader' };
+    const record = this.#roles.get(this.#reports.verdicts, pool);
+    if (record?.epoch !== expectedEpoch || record.phase !== 'withdrawing') return { kind: 'changed' };
+    this.#expireDead();
+    const members = this.#roles.missing(pool, expectedEpoch, this.#members);
+    if (members.length > 0 || this.#time.nowMs < this.#lastExpiryMs + this.#time.halfLeaseMs) return { kind: 'waits', members };
+    this.#roleChanged(pool, this.#roles.admit(this.#reports.verdicts, pool, record, this.#times), expectedEpoch, caller.member);
+    return { kind: 'done' };
+  }
+
+  acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): void {
+    if (this.#present(caller) === null) return;
+    for (const ack of acks) {
+      const record = this.#roles.acknowledge(this.#reports.verdicts, caller, ack, this.#times);
+      if (record !== null) this.#roleChanged(ack.pool, record, record.epoch, caller.member);
+    }
+  }
+
   beside(ids: readonly string[]): ReadonlyMap<string, string> {
     const found = ids.map((id) => [id, this.#members.get(id)?.beside ?? null] as const);
     return new Map(found.filter((entry): entry is readonly [string, string] => entry[1] !== null));
@@ -257,6 +291,7 @@ export class TierState {
 
   #remove(held: LivingMember, change: 'left' | 'expired'): void {
     this.#members.remove(held);
+    if (change === 'expired') this.#lastExpiryMs = this.#time.nowMs;
     this.#logMember(held, change);
   }
 
@@ -294,6 +329,16 @@ export class TierState {
 
   #configChanged(change: ConfigChange, number: number, by: string): void {
     this.#events.add('config', this.#wallMs, { number, change, by });
+    this.#publishDue();
+  }
+
+  get #times(): { readonly tierMs: number; readonly wallMs: number } {
+    return { tierMs: this.#time.nowMs, wallMs: this.#wallMs };
+  }
+
+  /** `epoch`: of the record that is gone, if it is. */
+  #roleChanged(pool: string, record: RoleRecord | null, epoch: number, by: string): void {
+    this.#events.add('role', this.#wallMs, { pool, epoch: record?.epoch ?? epoch, phase: record?.phase ?? 'gone', address: record?.address ?? '', by });
     this.#publishDue();
   }
 

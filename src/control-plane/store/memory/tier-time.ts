@@ -27,6 +27,10 @@ export class TierTime {
     return this.#nowMs;
   }
 
+  get halfLeaseMs(): number {
+    return Math.floor(this.#leaseMs / 2);
+  }
+
   get mayExpire(): boolean {
     return this.#nowMs >= this.#graceUntilMs;
   }

@@ -2,6 +2,7 @@
  * What the Lua operations answer (see their headers), as the answers of
  * TierStore. A reply of another form is no good answer: StoreAway.
  */
+import type { RoleAdmissionAnswer } from '../role-records.ts';
 import { StoreAway, type ConfigHead, type ConfigState, type JoinAnswer, type MemberState, type PublishAnswer, type ReadUpTo, type RolloutEntry, type StoreAnswer, type StoreHint, type StoredVersion, type TableChanges } from '../tier-store.ts';
 
 const META_FIELDS = 26;
@@ -75,6 +76,13 @@ export function readPublish(reply: unknown): PublishAnswer {
   if (kind === 'stale') return { kind, head: readHead(first) };
   if (kind === 'number') return { kind, used: numberOf(first) };
   if (kind === 'not-living') return { kind };
+  throw garbled();
+}
+
+export function readAdmission(reply: unknown): RoleAdmissionAnswer {
+  const [kind, ...members] = listOf(reply);
+  if (kind === 'waits') return { kind, members: members.map(textOf) };
+  if (kind === 'done' || kind === 'not-leader' || kind === 'changed') return { kind };
   throw garbled();
 }
 
