@@ -10,6 +10,7 @@ import { TICK_MS, TimerWheel } from './base/timer-wheel.ts';
 import { WorkerPlane } from './data-plane/worker-plane.ts';
 import type { WorkerContext } from './data-plane/live/worker-context.ts';
 import { chooseReader } from './net/read-from.ts';
+import { chooseWriter } from './net/write-to.ts';
 import { openAccessLog } from './observe/access-log.ts';
 import { BackendTable } from './shared/backend-table.ts';
 import { CounterPages } from './shared/counter-pages.ts';
@@ -101,7 +102,8 @@ function commit(number: number): void {
   send({ kind: 'committed', number });
 }
 
-const ready = chooseReader().then((reader) => {
+const ready = Promise.all([chooseReader(), chooseWriter()]).then(([reader, writer]) => {
+  if (writer === 'stream') context.log('warn', 'this runtime takes writes in another way: relaying tcp costs more', {});
   if (reader === 'data') context.log('warn', 'this runtime hands reads on in another way: reading costs a little more', {});
 });
 

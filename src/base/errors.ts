@@ -35,6 +35,7 @@ const specs = {
   'version-unsupported': { side: 'client', status: 505, retry: 'no', text: 'This HTTP version is not supported.' },
   'client-aborted': { side: 'client', status: 0, retry: 'no', text: 'The client closed the connection before the answer was complete.' },
   'client-stalled': { side: 'client', status: 0, retry: 'no', text: 'The client took no bytes of the answer for too long.' },
+  'idle-timeout': { side: 'client', status: 0, retry: 'no', text: 'The connection was silent for too long.' },
   // A backend's doing.
   'connect-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend refused the connection.' },
   'connect-timeout': { side: 'backend', status: 503, retry: 'connect', text: 'The backend did not accept the connection in time.' },
@@ -45,6 +46,7 @@ const specs = {
   'response-head-too-large': { side: 'backend', status: 502, retry: 'no', text: 'The header of the answer is larger than allowed.' },
   'response-incomplete': { side: 'backend', status: 0, retry: 'no', text: 'The backend closed the connection in the middle of its answer.' },
   'response-stalled': { side: 'backend', status: 0, retry: 'no', text: 'The backend fell silent in the middle of its answer.' },
+  'backend-gone': { side: 'backend', status: 0, retry: 'no', text: 'The backend went down or left the config, and its connections were cut.' },
   // Ours, or the configuration's.
   'no-route': { side: 'self', status: 404, retry: 'no', text: 'No route matches this request.' },
   'no-backend': { side: 'self', status: 503, retry: 'no', text: 'No backend is available.' },

@@ -2,9 +2,10 @@
 import { errorIndex, errorSpecs, type ErrorCode } from '../base/errors.ts';
 import { METHOD } from './parse/request-head.ts';
 import { BACKEND_FAILURES, backendColumns, bucketOf, listenerColumns, METHODS, poolColumns, requestCell, routeColumns, type BackendFailure } from '../shared/counter-pages.ts';
-import type { AccessLogEntry } from '../observe/access-format.ts';
+import { blankEntry } from '../observe/access-format.ts';
 import type { Backend } from './connect/backend.ts';
 import type { Exchange } from './exchange.ts';
+import type { LivePool } from './live/live-pool.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import type { FailureKind } from './balance/ejection.ts';
 
@@ -59,12 +60,17 @@ export function countAnswer(exchange: Exchange, seconds: number): void {
 
 /** A failed attempt: counts it and tells passive ejection. */
 export function countFailure(exchange: Exchange, code: ErrorCode, nowMs: number): void {
-  const label = failureLabel[code];
   const backend = exchange.backend!;
   if (!exchange.hasAnswered) backend.counters[backend.base + backendColumns.errors]!++;
+  countAttemptFailure(exchange.pool!, backend, exchange.backendIndex, code, nowMs);
+}
+
+/** The same of any attempt on a backend, whatever its protocol. */
+export function countAttemptFailure(pool: LivePool, backend: Backend, backendIndex: number, code: ErrorCode, nowMs: number): void {
+  const label = failureLabel[code];
   if (label === undefined) return;
   backend.counters[backend.base + backendColumns.failures + BACKEND_FAILURES.indexOf(label)]!++;
-  exchange.pool!.balancer.ejection.onFailure(exchange.backendIndex, ejectionKind[label], nowMs);
+  pool.balancer.ejection.onFailure(backendIndex, ejectionKind[label], nowMs);
 }
 
 /** The exchange is over: one line in each of the listener's and the route's counters, and in the access log. */
@@ -108,10 +114,7 @@ export function logEarlyError(exchange: Exchange, code: ErrorCode, context: Work
 }
 
 /** One entry serves all lines: `record` reads it at once. */
-const entry: AccessLogEntry = {
-  time: 0, listener: '', route: '', pool: '', backend: '', client: '', method: '', target: '', httpVersion: 11, host: '', status: 0,
-  bytesIn: 0, bytesOut: 0, durationMs: 0, backendMs: -1, attempts: 0, error: '', requestId: '', referer: '', userAgent: '',
-};
+const entry = blankEntry();
 
 function logExchange(exchange: Exchange, context: WorkerContext, durationMs: number): void {
   const { noted } = exchange;

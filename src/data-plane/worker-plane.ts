@@ -66,13 +66,13 @@ export class WorkerPlane {
 
   async #bindNew(name: string, wanted: readonly BindAddress[], config: LiveConfig, fresh: Map<string, Listener>, added: Map<Listener, readonly BindAddress[]>): Promise<void> {
     const running = this.#listeners.get(name);
-    if (running !== undefined) {
+    const live = config.listeners.get(name)!;
+    if (running !== undefined && running.live.spec.protocol === live.spec.protocol) {
       const missing = wanted.filter((address) => !running.isBound(address));
       await running.bind(missing);
       if (missing.length > 0) added.set(running, missing);
       return;
     }
-    const live = config.listeners.get(name)!;
     const listener = findListenerKind(live.spec.protocol)!.create(live, this.#pipeline, this.#context);
     await listener.bind(wanted);
     fresh.set(name, listener);
@@ -120,7 +120,7 @@ export class WorkerPlane {
 
   #swapListeners({ config, addresses, fresh }: Prepared): void {
     for (const [name, listener] of [...this.#listeners]) {
-      if (config.listeners.has(name)) continue;
+      if (config.listeners.has(name) && !fresh.has(name)) continue;
       this.#listeners.delete(name);
       this.#retire(listener, config.snapshot.drain.removedMs);
     }
@@ -161,6 +161,7 @@ export class WorkerPlane {
     for (const pool of this.#config?.pools.values() ?? []) {
       pool.balancer.readmitExpired(nowMs);
       if (pool.hasLimit) for (const backend of pool.backends) backend.yieldPlaces();
+      if (pool.spec.onDown === 'close') pool.cutDown();
     }
     for (const listener of this.#listeners.values()) listener.tick();
     for (const listener of this.#retired) if (listener.openConnections === 0) this.#retired.delete(listener);

@@ -18,7 +18,7 @@ export interface AccessLogEntry {
   client: string;
   method: string;
   target: string;
-  /** 10 or 11. */
+  /** 10 or 11; 0: not HTTP. */
   httpVersion: number;
   host: string;
   /** 0: the connection ended without an answer. */
@@ -36,6 +36,14 @@ export interface AccessLogEntry {
   requestId: string;
   referer: string;
   userAgent: string;
+}
+
+/** To be filled and recorded again and again. */
+export function blankEntry(): AccessLogEntry {
+  return {
+    time: 0, listener: '', route: '', pool: '', backend: '', client: '', method: '', target: '', httpVersion: 11, host: '', status: 0,
+    bytesIn: 0, bytesOut: 0, durationMs: 0, backendMs: -1, attempts: 0, error: '', requestId: '', referer: '', userAgent: '',
+  };
 }
 
 export type AccessFormat = 'json' | 'common' | 'combined';
@@ -173,7 +181,7 @@ export function jsonFormatter(): LineFormatter {
     if (method === null) return -1;
     at = put(bytes, at, method);
     if ((at = putText(bytes, at, entry.target, escaped)) < 0) return -1;
-    at = put(bytes, at, entry.httpVersion === 10 ? '","httpVersion":"1.0","host":"' : '","httpVersion":"1.1","host":"');
+    at = put(bytes, at, entry.httpVersion === 11 ? '","httpVersion":"1.1","host":"' : entry.httpVersion === 10 ? '","httpVersion":"1.0","host":"' : '","httpVersion":null,"host":"');
     if ((at = putText(bytes, at, entry.host, escaped)) < 0) return -1;
     at = put(bytes, at, status(entry.status));
     at = putNumber(bytes, at, entry.bytesIn);
@@ -253,6 +261,7 @@ export function clfFormatter(combined: boolean): LineFormatter {
   const time = perSecond(clfTime);
   const afterTarget10 = perStatus((code) => ` HTTP/1.0" ${code} `);
   const afterTarget11 = perStatus((code) => ` HTTP/1.1" ${code} `);
+  const afterTarget = perStatus((code) => `" ${code} `);
   return (bytes, start, entry, escaped) => {
     let at = start;
     if ((at = putText(bytes, at, entry.client, escaped)) < 0) return -1;
@@ -260,7 +269,7 @@ export function clfFormatter(combined: boolean): LineFormatter {
     if ((at = putText(bytes, at, entry.method, escaped)) < 0) return -1;
     bytes[at++] = 32;
     if ((at = putText(bytes, at, entry.target, escaped)) < 0) return -1;
-    at = put(bytes, at, entry.httpVersion === 10 ? afterTarget10(entry.status) : afterTarget11(entry.status));
+    at = put(bytes, at, entry.httpVersion === 11 ? afterTarget11(entry.status) : entry.httpVersion === 10 ? afterTarget10(entry.status) : afterTarget(entry.status));
     at = putNumber(bytes, at, entry.bytesOut);
     if (combined) {
       at = put(bytes, at, ' "');

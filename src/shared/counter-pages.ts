@@ -60,7 +60,8 @@ export const routeColumns = {
   count: 8,
 } as const;
 
-export const REFUSALS = ['limit', 'draining'] as const;
+/** Why a listener closed a client's connection before it came to anything. */
+export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend'] as const;
 
 const REQUESTS_AT = DURATION_BUCKETS + 1;
 export const listenerColumns = {
@@ -74,7 +75,9 @@ export const listenerColumns = {
   refused: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2, // one per REFUSALS
   bytesIn: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2 + REFUSALS.length,
   bytesOut: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 3 + REFUSALS.length,
-  count: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 4 + REFUSALS.length,
+  tcpSecondsBuckets: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 4 + REFUSALS.length,
+  tcpSecondsSum: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 4 + REFUSALS.length + DURATION_BUCKETS,
+  count: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 5 + REFUSALS.length + DURATION_BUCKETS,
 } as const;
 
 /** Cell of a listener's request counter, relative to its row. */

@@ -10,6 +10,7 @@ import { TICK_MS, TimerWheel } from '../../src/base/timer-wheel.ts';
 import type { WorkerContext } from '../../src/data-plane/live/worker-context.ts';
 import { WorkerPlane } from '../../src/data-plane/worker-plane.ts';
 import { chooseReader } from '../../src/net/read-from.ts';
+import { chooseWriter } from '../../src/net/write-to.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
 import { CounterPages } from '../../src/shared/counter-pages.ts';
 import { LimitTable } from '../../src/shared/limit-table.ts';
@@ -112,7 +113,7 @@ export class Engine {
   }
 
   static async start(listeners: ListenerSpec[], pools: PoolSpec[]): Promise<Engine> {
-    await chooseReader();
+    await Promise.all([chooseReader(), chooseWriter()]);
     const messages: FromWorker[] = [];
     const context: WorkerContext = {
       index: 0,

@@ -3,6 +3,7 @@
  * and its open connections. It lives as long as its identity (pool, address),
  * across reloads, so idle connections and counts do too.
  */
+import type { ErrorCode } from '../../base/errors.ts';
 import { formatAddress } from '../../net/address.ts';
 import type { BackendRow } from '../../shared/backend-table.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
@@ -10,6 +11,7 @@ import type { BackendSpec } from '../../shared/snapshot.ts';
 import { AgeList } from '../../base/age-list.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { TcpConnection, type TcpConnectionOwner } from './tcp-connection.ts';
 
 /** After a worker met the limit, so many ticks pass in which no connection is kept at rest: other workers may need its place sooner. */
 const SCARCE_TICKS = 10;
@@ -37,7 +39,10 @@ export class Backend {
   /** Last in, first out: the warmest connection serves next and surplus ones age out. */
   readonly #idle: Http1Connection[] = [];
   readonly #open = new AgeList<Http1Connection>();
+  /** Made with the first one. */
+  #tcp: AgeList<TcpConnection> | null = null;
   #isRemoved = false;
+  #wasDown = false;
   #seenWanted: number;
   #scarceUntilTick = 0;
 
@@ -61,7 +66,7 @@ export class Backend {
   }
 
   get openConnections(): number {
-    return this.#open.size;
+    return this.#open.size + (this.#tcp?.size ?? 0);
   }
 
   /**
@@ -101,16 +106,36 @@ export class Backend {
 
   /** A new connection, still connecting; null at the limit or while its name has no address. */
   open(): Http1Connection | null {
-    const host = this.#dialHost();
+    const host = this.#takePlace();
     if (host === '') return null;
-    if (!this.row.takeConnection(this.#connect.perBackend)) {
-      this.row.wantPlace();
-      return null;
-    }
-    this.counters[this.base + backendColumns.connections]!++;
     const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel);
     this.#open.add(connection);
     return connection;
+  }
+
+  /** The same for a relay of bytes. `owner` is told of the connect, and watches its time: `connectTimeoutMs`. */
+  openTcp(owner: TcpConnectionOwner): TcpConnection | null {
+    const host = this.#takePlace();
+    if (host === '') return null;
+    const connection = new TcpConnection(this, host, this.port, owner);
+    (this.#tcp ??= new AgeList()).add(connection);
+    return connection;
+  }
+
+  get connectTimeoutMs(): number {
+    return this.#connect.connectTimeoutMs;
+  }
+
+  /** Where to dial, one of the places of all workers taken; '' if there is none of either. */
+  #takePlace(): string {
+    const host = this.#dialHost();
+    if (host === '') return '';
+    if (!this.row.takeConnection(this.#connect.perBackend)) {
+      this.row.wantPlace();
+      return '';
+    }
+    this.counters[this.base + backendColumns.connections]!++;
+    return host;
   }
 
   /** An exchange is done with it. At a limit its place is given back, so that another worker may take it. */
@@ -124,10 +149,18 @@ export class Backend {
     this.counters[this.base + backendColumns.connectionsIdle]!++;
   }
 
-  onConnectionClosed(connection: Http1Connection): void {
-    if (!this.#open.delete(connection)) return;
+  onTcpClosed(connection: TcpConnection): void {
+    if (this.#tcp!.delete(connection)) this.#givePlaceBack();
+  }
+
+  #givePlaceBack(): void {
     this.row.releaseConnections(1);
     this.counters[this.base + backendColumns.connections]!--;
+  }
+
+  onConnectionClosed(connection: Http1Connection): void {
+    if (!this.#open.delete(connection)) return;
+    this.#givePlaceBack();
     const at = this.#idle.indexOf(connection);
     if (at === -1) return;
     this.#idle.splice(at, 1);
@@ -157,6 +190,19 @@ export class Backend {
   cut(): void {
     if (!this.#isRemoved) return;
     for (const connection of [...this.#open]) connection.cut();
+    this.cutTcp('backend-gone');
+  }
+
+  /** Resets its relays of bytes, on both sides: it must not be spoken to any more. */
+  cutTcp(reason: ErrorCode): void {
+    for (const connection of [...(this.#tcp ?? [])]) connection.cut(reason);
+  }
+
+  /** Cuts its relays if its verdict went down since the last call. Those made since then, while the pool panics, stay. */
+  cutTcpOnceDown(): void {
+    const isDown = this.row.verdict === 'down';
+    if (isDown && !this.#wasDown) this.cutTcp('backend-gone');
+    this.#wasDown = isDown;
   }
 
   #isScarce(): boolean {

@@ -2,202 +2,26 @@
  * Sockets that HTTP/1.1 clients come in by. Every worker binds the same ports
  * with `reusePort`; the kernel spreads connections over them.
  */
-import { createServer, type Server, type Socket } from 'node:net';
-import { AgeList } from '../../base/age-list.ts';
-import { listenerColumns, REFUSALS } from '../../shared/counter-pages.ts';
+import type { Socket } from 'node:net';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { Http1Client } from './http1-client.ts';
-import type { BindAddress, Listener, ListenerKind } from './listener.ts';
+import type { ListenerKind } from './listener.ts';
+import { SocketListener } from './socket-listener.ts';
 
-/** Connections the kernel may queue; it cuts this to net.core.somaxconn. */
-const BACKLOG = 4096;
-
-/** When full, so many connections are looked at for one at rest: the oldest come first. */
-const EVICTION_LOOKS_MAX = 1000;
-
-/**
- * When full and none is at rest in this worker, a newcomer waits so long for
- * one that is in another: at least two ticks of that worker.
- */
-const PARKED_TICKS = 4;
-/** Of a flood that meets the limit no more than this is held. */
-const PARKED_MAX = 1000;
-
-export class HttpListener implements Listener {
-  readonly name: string;
-  live: LiveListener;
-  isRetired = false;
+export class HttpListener extends SocketListener<Http1Client> {
+  protected readonly hasRest = true;
   readonly #pipeline: Pipeline;
-  readonly #context: WorkerContext;
-  readonly #sockets = new Map<string, Server>();
-  readonly #clients = new AgeList<Http1Client>();
-  /** Arrived before `accept`. */
-  #waiting: { readonly socket: Socket; readonly port: number }[] = [];
-  #isAccepting = false;
-  /** Over the limit, until another worker lets a connection at rest go. */
-  #parked: { readonly socket: Socket; readonly port: number; readonly untilTick: number }[] = [];
-  #seenWanted: number;
 
   constructor(live: LiveListener, pipeline: Pipeline, context: WorkerContext) {
-    this.name = live.spec.name;
-    this.live = live;
+    super(live, context);
     this.#pipeline = pipeline;
-    this.#context = context;
-    this.#seenWanted = live.row.placesWantedHint;
   }
 
-  get openConnections(): number {
-    return this.#clients.size;
+  protected serve(socket: Socket, port: number): Http1Client {
+    return new Http1Client(socket, port, this, this.#pipeline, this.context);
   }
-
-  async bind(addresses: readonly BindAddress[]): Promise<void> {
-    const bound: BindAddress[] = [];
-    try {
-      for (const address of addresses) {
-        await this.#bindOne(address);
-        bound.push(address);
-      }
-    } catch (error) {
-      for (const address of bound) this.#unbind(keyOf(address));
-      throw error;
-    }
-  }
-
-  #bindOne(address: BindAddress): Promise<void> {
-    const acceptor = createServer({ allowHalfOpen: true, noDelay: false }, (socket) => this.#onConnection(socket, address.port));
-    return new Promise((resolve, reject) => {
-      acceptor.once('error', reject);
-      const listening = (): void => {
-        acceptor.off('error', reject);
-        // An accept that fails (EMFILE) must not end the worker: the kernel keeps the connection queued.
-        acceptor.on('error', (error) => this.#context.log('error', 'a listener cannot accept', { listener: this.name, error: error.message }));
-        this.#sockets.set(keyOf(address), acceptor);
-        resolve();
-      };
-      const options = { port: address.port, backlog: BACKLOG, reusePort: true };
-      // An explicit "::" leaves IPv4 to a bind of its own.
-      acceptor.listen(address.host === null ? options : { ...options, host: address.host, ipv6Only: address.host === '::' }, listening);
-    });
-  }
-
-  accept(): void {
-    this.#isAccepting = true;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { socket, port } of waiting) if (!socket.destroyed) this.#serve(socket, port);
-  }
-
-  keepOnly(addresses: readonly BindAddress[]): void {
-    const kept = new Set(addresses.map(keyOf));
-    for (const key of [...this.#sockets.keys()]) if (!kept.has(key)) this.#unbind(key);
-  }
-
-  isBound(address: BindAddress): boolean {
-    return this.#sockets.has(keyOf(address));
-  }
-
-  setLive(live: LiveListener): void {
-    this.live = live;
-    this.isRetired = false;
-  }
-
-  retire(): void {
-    this.isRetired = true;
-    this.#isAccepting = false;
-    for (const key of [...this.#sockets.keys()]) this.#unbind(key);
-    for (const { socket } of [...this.#waiting, ...this.#parked]) socket.destroy();
-    this.#waiting = [];
-    this.#parked = [];
-    for (const client of this.#clients) client.closeWhenQuiet();
-  }
-
-  cut(): void {
-    for (const client of [...this.#clients]) client.cut();
-  }
-
-  onClientClosed(client: Http1Client): void {
-    if (!this.#clients.delete(client)) return;
-    this.live.row.addConnections(-1);
-    this.live.counters[this.live.base + listenerColumns.connections]!--;
-  }
-
-  #unbind(key: string): void {
-    this.#sockets.get(key)?.close();
-    this.#sockets.delete(key);
-  }
-
-  #onConnection(socket: Socket, port: number): void {
-    if (this.#isAccepting) this.#serve(socket, port);
-    else {
-      socket.on('error', () => {});
-      this.#waiting.push({ socket, port });
-    }
-  }
-
-  /** `port` is known from the bind: asking the socket would be a system call for each connection. */
-  #serve(socket: Socket, port: number): void {
-    const { row, counters, base } = this.live;
-    counters[base + listenerColumns.connectionsTotal]!++;
-    if (this.#takesPlace()) return this.#admit(socket, port);
-    if (this.#parked.length >= PARKED_MAX) return this.#refuse(socket);
-    row.wantPlace();
-    socket.on('error', () => {});
-    this.#parked.push({ socket, port, untilTick: this.#context.wheel.now + PARKED_TICKS });
-  }
-
-  #admit(socket: Socket, port: number): void {
-    this.live.counters[this.live.base + listenerColumns.connections]!++;
-    this.#clients.add(new Http1Client(socket, port, this, this.#pipeline, this.#context));
-  }
-
-  #refuse(socket: Socket): void {
-    this.live.counters[this.live.base + listenerColumns.refused + REFUSALS.indexOf('limit')]!++;
-    socket.destroy();
-  }
-
-  /** One of the places of all workers, a connection at rest here giving up its own if need be. */
-  #takesPlace(): boolean {
-    const { row, spec } = this.live;
-    const limit = spec.limits.connections;
-    if (row.addConnections(1) <= limit || limit === 0 || this.#evictOne()) return true;
-    row.addConnections(-1);
-    return false;
-  }
-
-  tick(): void {
-    const wanted = this.live.row.placesWantedHint;
-    for (let places = (wanted - this.#seenWanted) >>> 0; places > 0 && this.#evictOne(); ) places--;
-    this.#seenWanted = wanted;
-    if (this.#parked.length === 0) return;
-    const parked = this.#parked;
-    this.#parked = [];
-    for (const newcomer of parked) {
-      const { socket, port, untilTick } = newcomer;
-      if (socket.destroyed) continue;
-      if (this.#takesPlace()) this.#admit(socket, port);
-      else if (this.#context.wheel.now >= untilTick) this.#refuse(socket);
-      else {
-        this.live.row.wantPlace();
-        this.#parked.push(newcomer);
-      }
-    }
-  }
-
-  /** At the limit the oldest connection at rest gives its place to the new one. */
-  #evictOne(): boolean {
-    let looks = 0;
-    for (const client of this.#clients) {
-      if (client.closeAtRest()) return true;
-      if (++looks === EVICTION_LOOKS_MAX) return false;
-    }
-    return false;
-  }
-}
-
-function keyOf(address: BindAddress): string {
-  return `${address.host ?? '*'} ${address.port}`;
 }
 
 export const httpListener: ListenerKind = {

@@ -9,6 +9,8 @@ import type { Pipeline } from '../pipeline.ts';
 
 export interface Listener {
   readonly name: string;
+  /** The last one given. */
+  readonly live: LiveListener;
   readonly openConnections: number;
   /**
    * Binds these ports of the given addresses (null host: all). Connections

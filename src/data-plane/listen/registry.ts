@@ -1,9 +1,11 @@
 /** Every listener kind, by the name of its `protocol`: one file and one sorted line each. */
 import { httpListener } from './http-listener.ts';
 import type { ListenerKind } from './listener.ts';
+import { tcpListener } from './tcp-listener.ts';
 
 export const listenerKinds: readonly ListenerKind[] = [
   httpListener,
+  tcpListener,
 ];
 
 export function findListenerKind(name: string): ListenerKind | undefined {

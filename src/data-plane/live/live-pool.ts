@@ -15,6 +15,8 @@ export class LivePool {
   readonly backends: readonly Backend[];
   /** A limit per backend is set, so a pick must look whether it is reached. */
   readonly hasLimit: boolean;
+  /** The pool's epoch when `cutDown` last looked. */
+  #cutEpoch = -1;
 
   constructor(spec: PoolSpec, row: PoolRow, counters: { cells: Float64Array; base: number }, balancer: PoolBalancer, backends: readonly Backend[]) {
     this.spec = spec;
@@ -24,5 +26,13 @@ export class LivePool {
     this.balancer = balancer;
     this.backends = backends;
     this.hasLimit = spec.connections.perBackend !== 0;
+  }
+
+  /** Cuts the tcp connections of backends that went down since the last call. Called often: it looks only when something of the pool has changed. */
+  cutDown(): void {
+    const { epoch } = this.row;
+    if (epoch === this.#cutEpoch) return;
+    this.#cutEpoch = epoch;
+    for (const backend of this.backends) backend.cutTcpOnceDown();
   }
 }

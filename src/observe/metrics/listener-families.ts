@@ -6,6 +6,8 @@ import { putHistogram } from './histogram.ts';
 import type { ScrapeView } from './scrape-view.ts';
 
 const listenerRows = (view: ScrapeView): number => view.parts.listeners.length;
+/** Families of one protocol have no samples of listeners of another. */
+const speaks = (view: ScrapeView, i: number, protocol: 'http' | 'tcp'): boolean => view.config!.snapshot.listeners[i]!.protocol === protocol;
 const routeRows = (view: ScrapeView): number => view.parts.routes.length;
 
 export const listenerFamilies: readonly Family[] = [
@@ -16,6 +18,7 @@ export const listenerFamilies: readonly Family[] = [
     labels: ['listener', 'method', 'code'],
     rows: listenerRows,
     put(view, i, put) {
+      if (!speaks(view, i, 'http')) return;
       const { labels, row } = view.parts.listeners[i]!;
       const cells = view.sums('listeners', row, listenerColumns.requests, METHODS.length * requestStatuses.count);
       // Of 4000 possible pairs only those that occurred are told.
@@ -34,6 +37,7 @@ export const listenerFamilies: readonly Family[] = [
     labels: ['listener'],
     rows: listenerRows,
     put(view, i, put) {
+      if (!speaks(view, i, 'http')) return;
       const { labels, row } = view.parts.listeners[i]!;
       const buckets = view.sums('listeners', row, listenerColumns.durationBuckets, DURATION_BUCKETS);
       putHistogram(put, labels, buckets, view.sum('listeners', row, listenerColumns.durationSecondsSum));
@@ -46,6 +50,7 @@ export const listenerFamilies: readonly Family[] = [
     labels: ['listener', 'error', 'side'],
     rows: listenerRows,
     put(view, i, put) {
+      if (!speaks(view, i, 'http')) return;
       const { labels, row } = view.parts.listeners[i]!;
       const cells = view.sums('listeners', row, listenerColumns.errors, errorCodes.length);
       for (const [e, code] of errorCodes.entries()) put('', `${labels},error="${code}",side="${errorSpecs[code].side}"`, cells[e]!);
@@ -76,7 +81,7 @@ export const listenerFamilies: readonly Family[] = [
   {
     name: 'weir_listener_refused_total',
     type: 'counter',
-    help: 'Client connections closed at once: the limit was reached, or the proxy was draining.',
+    help: 'Client connections closed before they came to anything: the limit was reached, the proxy was draining; of tcp, no route matched, or no backend took it.',
     labels: ['listener', 'reason'],
     rows: listenerRows,
     put(view, i, put) {
@@ -98,9 +103,22 @@ export const listenerFamilies: readonly Family[] = [
     },
   },
   {
+    name: 'weir_tcp_connection_seconds',
+    type: 'histogram',
+    help: 'How long tcp connections lasted that a backend took.',
+    labels: ['listener'],
+    rows: listenerRows,
+    put(view, i, put) {
+      if (!speaks(view, i, 'tcp')) return;
+      const { labels, row } = view.parts.listeners[i]!;
+      const buckets = view.sums('listeners', row, listenerColumns.tcpSecondsBuckets, DURATION_BUCKETS);
+      putHistogram(put, labels, buckets, view.sum('listeners', row, listenerColumns.tcpSecondsSum));
+    },
+  },
+  {
     name: 'weir_route_requests_total',
     type: 'counter',
-    help: 'Requests a route took, by class of the answer; error: ended without one.',
+    help: 'Requests a route took, by class of the answer; error: ended without one, or a tcp connection that failed.',
     labels: ['listener', 'route', 'code'],
     rows: routeRows,
     put(view, i, put) {
@@ -112,7 +130,7 @@ export const listenerFamilies: readonly Family[] = [
   {
     name: 'weir_route_request_seconds',
     type: 'summary',
-    help: 'Time from the first byte of a request to the last byte of its answer.',
+    help: 'Time from the first byte of a request to the last byte of its answer; of tcp, how long its connections lasted.',
     labels: ['listener', 'route'],
     rows: routeRows,
     put(view, i, put) {

@@ -1,0 +1,56 @@
+/** What a tcp connection leaves behind in this worker's counter pages and the access log. */
+import { backendColumns, bucketOf, listenerColumns, poolColumns, routeColumns } from '../shared/counter-pages.ts';
+import { blankEntry } from '../observe/access-format.ts';
+import type { WorkerContext } from './live/worker-context.ts';
+import type { TcpSession } from './tcp-session.ts';
+
+/** A backend took the connection; how long that took is its response time. */
+export function countConnected(session: TcpSession): void {
+  const backend = session.backend!;
+  const pool = session.pool!;
+  const seconds = session.connectMs / 1000;
+  backend.counters[backend.base + backendColumns.responseSecondsSum]! += seconds;
+  backend.counters[backend.base + backendColumns.responseCount]!++;
+  pool.counters[pool.base + poolColumns.responseBuckets + bucketOf(seconds)]!++;
+  pool.counters[pool.base + poolColumns.responseSecondsSum]! += seconds;
+}
+
+/** The connection is over. */
+export function countSession(session: TcpSession, context: WorkerContext): void {
+  const durationMs = context.clock.monotonicMs() - session.startedMs;
+  const { counters, base } = session.listener.live;
+  const seconds = durationMs / 1000;
+  const { routeCounters, routeBase } = session;
+  if (routeCounters !== null) {
+    if (session.error !== null) routeCounters[routeBase + routeColumns.errors]!++;
+    routeCounters[routeBase + routeColumns.secondsSum]! += seconds;
+    routeCounters[routeBase + routeColumns.secondsCount]!++;
+  }
+  if (session.backend !== null) {
+    counters[base + listenerColumns.tcpSecondsBuckets + bucketOf(seconds)]!++;
+    counters[base + listenerColumns.tcpSecondsSum]! += seconds;
+  }
+  if (context.accessLog !== null) logSession(session, context, durationMs);
+}
+
+/** One entry serves all lines: `record` reads it at once. */
+const entry = blankEntry();
+entry.method = 'TCP';
+entry.target = '-';
+entry.httpVersion = 0;
+
+function logSession(session: TcpSession, context: WorkerContext, durationMs: number): void {
+  entry.time = context.clock.wallMs();
+  entry.listener = session.listener.name;
+  entry.route = session.routeName;
+  entry.pool = session.poolName;
+  entry.backend = session.backend?.address ?? '';
+  entry.client = session.clientAddress;
+  entry.bytesIn = session.bytesIn;
+  entry.bytesOut = session.bytesOut;
+  entry.durationMs = durationMs;
+  entry.backendMs = session.connectMs === 0 ? -1 : session.connectMs;
+  entry.attempts = session.attempts;
+  entry.error = session.error ?? '';
+  context.accessLog!.record(entry);
+}

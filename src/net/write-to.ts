@@ -1,0 +1,79 @@
+/**
+ * Writing to a socket that only this is used on, with the least work per
+ * write. Calling the socket's own `_write` spares the stream's queue and its
+ * two ticks a write (0.7 µs, measured); and its callback, which comes before
+ * it returns where the kernel takes all, tells at once whether it did. That
+ * leans on how a socket implements its stream, so a self-test at start says
+ * whether it holds on this runtime, and `write` is used where it does not.
+ */
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+
+export type WriteDone = (error?: Error | null) => void;
+
+let usesDirect = false;
+
+/**
+ * Hands `bytes` over; they must not change before `done`. Where the kernel
+ * takes all of them at once `done` is called before this returns (never so
+ * with the fallback). One at a time: not again before `done`, and the socket
+ * is connected. `end`, `destroy` and `resetAndDestroy` are used as ever.
+ */
+export function writeTo(socket: Socket, bytes: Buffer, done: WriteDone): void {
+  if (usesDirect) socket._write(bytes, 'buffer' as BufferEncoding, done);
+  else socket.write(bytes, done);
+}
+
+/** Tries direct writes on a real connection: one that fits, one that does not, and an end behind it. Call once at start. */
+export async function chooseWriter(): Promise<'direct' | 'stream'> {
+  usesDirect = await directWritesWork().catch(() => false);
+  return usesDirect ? 'direct' : 'stream';
+}
+
+const SELF_TEST_MS = 1000;
+const SMALL_BYTES = 100;
+/** More than any socket buffer takes at once. */
+const LARGE_BYTES = 16 * 1024 * 1024;
+
+function directWritesWork(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const acceptor = createServer({ allowHalfOpen: true });
+    const deadline = setTimeout(() => finish(false), SELF_TEST_MS);
+    const opened: Socket[] = [];
+    const finish = (works: boolean): void => {
+      clearTimeout(deadline);
+      acceptor.close();
+      for (const socket of opened) socket.destroy();
+      resolve(works);
+    };
+    acceptor.on('error', () => finish(false));
+    acceptor.on('connection', (socket) => {
+      opened.push(socket);
+      socket.on('error', () => finish(false));
+      tryWrites(socket, finish);
+    });
+    acceptor.listen(0, '127.0.0.1', () => {
+      const reader = connect((acceptor.address() as AddressInfo).port, '127.0.0.1');
+      opened.push(reader);
+      let received = 0;
+      reader.on('error', () => finish(false));
+      reader.on('data', (bytes: Buffer) => {
+        received += bytes.length;
+      });
+      reader.on('end', () => finish(received === SMALL_BYTES + LARGE_BYTES));
+    });
+  });
+}
+
+function tryWrites(socket: Socket, finish: (works: boolean) => void): void {
+  let done = 0;
+  const onDone: WriteDone = (error) => {
+    done++;
+    if (error) finish(false);
+  };
+  socket._write(Buffer.alloc(SMALL_BYTES), 'buffer' as BufferEncoding, onDone);
+  if (done !== 1) return finish(false);
+  socket._write(Buffer.alloc(LARGE_BYTES), 'buffer' as BufferEncoding, onDone);
+  if (done !== 1) return finish(false);
+  // Its FIN must come behind what is still on its way.
+  socket.end();
+}
