@@ -1,16 +1,15 @@
 /**
  * docs/http-conformance.md is held against the tests it names, both ways, and
- * against the sections of the two RFCs. A code span `file › group › test` of
- * the page names a test, `file › group` all tests of a group, `file` alone all
- * of a file, which does not count as a row for each of them.
+ * against the sections of the two RFCs. A name of a whole file does not count
+ * as a row for each of its tests.
  */
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { testsOf, type NamedTest } from './support/named-tests.ts';
-import { markdownFiles, root, typescriptFiles } from './tidy/sources.ts';
+import { testsOf } from './support/named-tests.ts';
+import { referencesIn, TestPage } from './support/test-pages.ts';
+import { typescriptFiles } from './tidy/sources.ts';
 
-const page = markdownFiles.find(({ path }) => path === 'docs/http-conformance.md')!.text;
+const page = new TestPage('docs/http-conformance.md');
 
 /** How many second-level sections each chapter has. */
 const sections: Readonly<Record<string, readonly number[]>> = {
@@ -25,9 +24,9 @@ interface Row {
 
 /** The part of the page about one RFC. */
 function partOf(rfc: string): string {
-  const start = page.indexOf(`\n## ${rfc}`);
-  const end = page.indexOf('\n## ', start + 1);
-  return page.slice(start, end === -1 ? undefined : end);
+  const start = page.text.indexOf(`\n## ${rfc}`);
+  const end = page.text.indexOf('\n## ', start + 1);
+  return page.text.slice(start, end === -1 ? undefined : end);
 }
 
 function rowsOf(part: string): Row[] {
@@ -36,37 +35,22 @@ function rowsOf(part: string): Row[] {
     .filter((line) => line.startsWith('| §'))
     .map((line) => {
       const cells = line.split('|').slice(1, -1);
-      return { section: cells[0]!.trim(), tests: [...cells.at(-1)!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!) };
+      return { section: cells[0]!.trim(), tests: referencesIn(cells.at(-1)!) };
     });
-}
-
-/** Short names of test files, from the table at the head of the page. */
-const files = new Map([...page.matchAll(/^\| `([\w-]+)` \| (test\/[\w./-]+\.test\.ts) \|/gm)].map((match) => [match[1]!, match[2]!]));
-const tests = new Map<string, NamedTest[]>();
-for (const path of files.values()) {
-  const source = typescriptFiles.find((each) => each.path === path);
-  tests.set(path, source === undefined ? [] : testsOf(source));
-}
-
-/** The tests a code span of the page stands for. */
-function testsNamed(reference: string): NamedTest[] {
-  const [file = '', ...names] = reference.split(' › ');
-  const titles = (test: NamedTest): string[] => [...test.groups, test.name];
-  return (tests.get(files.get(file) ?? '') ?? []).filter((test) => names.every((name, i) => titles(test)[i] === name));
 }
 
 const rows = Object.keys(sections).flatMap((rfc) => rowsOf(partOf(rfc)));
 
 describe('docs/http-conformance.md', () => {
   it('names test files that exist', () => {
-    expect(files.size).toBeGreaterThan(0);
-    expect([...files.values()].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(page.files.size).toBeGreaterThan(0);
+    expect(page.missingFiles).toEqual([]);
   });
 
   it('names a test in every row, and only tests there are', () => {
     expect(rows.length).toBeGreaterThan(50);
     expect(rows.filter((row) => row.tests.length === 0).map((row) => row.section)).toEqual([]);
-    expect(rows.flatMap((row) => row.tests.filter((reference) => testsNamed(reference).length === 0).map((reference) => `${row.section}: ${reference}`))).toEqual([]);
+    expect(rows.flatMap((row) => row.tests.filter((reference) => page.testsNamed(reference).length === 0).map((reference) => `${row.section}: ${reference}`))).toEqual([]);
   });
 
   it.each(Object.keys(sections))('speaks of every section of %s', (rfc) => {
@@ -76,12 +60,12 @@ describe('docs/http-conformance.md', () => {
   });
 
   it('has a row for every test of conformance', () => {
-    const named = new Set(rows.flatMap((row) => row.tests.filter((reference) => reference.includes(' › ')).flatMap(testsNamed)));
+    const named = new Set(rows.flatMap((row) => row.tests.filter((reference) => reference.includes(' › ')).flatMap((reference) => page.testsNamed(reference))));
     const folder = 'test/scenarios/conformance/';
-    const keyOf = new Map([...files].map(([key, path]) => [path, key]));
+    const keyOf = new Map([...page.files].map(([key, path]) => [path, key]));
     const missing = typescriptFiles
       .filter(({ path }) => path.startsWith(folder))
-      .flatMap((source) => (tests.get(source.path) ?? testsOf(source)).filter((test) => !named.has(test)).map((test) => [keyOf.get(source.path) ?? basename(source.path), ...test.groups, test.name].join(' › ')));
+      .flatMap((source) => (page.testsIn(source.path) ?? testsOf(source)).filter((test) => !named.has(test)).map((test) => [keyOf.get(source.path) ?? basename(source.path), ...test.groups, test.name].join(' › ')));
     expect(missing).toEqual([]);
   });
 });

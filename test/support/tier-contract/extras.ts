@@ -22,7 +22,7 @@ export const logContract = suite('the log', (rig) => {
     expect(Number.isInteger(first!.atMs)).toBe(true);
   });
 
-  it(`keeps the last ${LOG_MAX}`, async () => {
+  it('keeps the last 10,000', async () => {
     const a = await rig().ready('a');
     const before = (await rig().store.log(0, 1000)).at(-1)!.id;
     const calls = Math.ceil((LOG_MAX + 1) / OPERATOR_ENTRIES_MAX);
@@ -178,7 +178,7 @@ export const hintContract = suite('a subscriber', (rig) => {
     expect(await listener.hears(a, ({ suspicions }) => suspicions?.length !== 0)).toMatchObject({ verdicts: [], suspicions: null });
   });
 
-  it(`is told at most every ${PUBLISH_EVERY_MS} ms, and the caller when to come back for the rest`, async () => {
+  it('is told at most every 50 ms, and the caller when to come back for the rest', async () => {
     const a = await rig().ready('a');
     const listener = await rig().listen(a);
     const first = await a.report(up('x'));

@@ -86,7 +86,7 @@ export const leaseContract = suite('a lease', (rig) => {
     await rig().expire(a, witness);
   });
 
-  it(`ends for ${EXPIRED_PER_CALL_MAX} members a call at most, those first that were due first`, async () => {
+  it('ends for 50 members a call at most, those first that were due first', async () => {
     const witness = await rig().member('witness');
     const others: TestMember[] = [];
     for (let i = 0; i < EXPIRED_PER_CALL_MAX + 5; i++) others.push(await rig().member(`m${100 + i}`));
