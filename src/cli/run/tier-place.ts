@@ -51,6 +51,10 @@ export interface TierPlaceOptions {
   onOrder(order: MemberOrder): void;
 }
 
+/** Every member reads every record: a refusal of a config, or a listener on a thousand addresses, is told in part. */
+const REASON_CHARS_MAX = 500;
+const ADDRESSES_MAX = 64;
+
 export class TierPlace {
   readonly #options: TierPlaceOptions;
   readonly #times = new OperationTimes<OperationResult>(['ok', 'away']);
@@ -152,7 +156,7 @@ export class TierPlace {
   tell(state: 'joining' | 'ready' | 'draining', reasons: readonly string[], addresses: readonly string[]): void {
     const membership = this.membership;
     if (membership === null) return;
-    membership.setRecord({ reason: reasons.join('; '), addresses });
+    membership.setRecord({ reason: reasons.join('; ').slice(0, REASON_CHARS_MAX), addresses: addresses.slice(0, ADDRESSES_MAX) });
     const isOut = state !== 'draining' && this.#rollout?.failure?.out === true;
     const told = isOut ? 'out' : state;
     if (told === this.#told) return;
