@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { generated } from '../../docs/generate.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfigText } from '../../src/config/load-config.ts';
+import { healthMaps } from '../../src/config/schema/health.ts';
 import { root } from '../tidy/sources.ts';
 
 const example = readFileSync(join(root, 'config/example.yaml'), 'utf8');
@@ -40,8 +41,9 @@ describe('config/example.yaml', () => {
   it('shows every key, in the file or in a comment', () => {
     const keys = new Set<string>();
     collectKeys(configJsonSchema(), keys);
-    // Options of algorithms other than the default, and the parts of a redirect, have their place in the reference.
-    const elsewhere = ['key', 'choices', 'decay', 'points', 'tableSize', 'scheme', 'regex', 'exact', 'present'];
+    // Options of algorithms and probes other than the default, and the parts of a redirect, have their place in the reference.
+    const ofProbes = [...healthMaps.values()].flatMap(({ shape }) => Object.keys(shape)).filter((key) => !(key in healthMaps.get('http')!.shape));
+    const elsewhere = [...ofProbes, 'key', 'choices', 'decay', 'points', 'tableSize', 'scheme', 'regex', 'exact', 'present'];
     expect([...keys].filter((key) => !elsewhere.includes(key) && !new RegExp(`\\b${key}\\b`).test(example))).toEqual([]);
   });
 
