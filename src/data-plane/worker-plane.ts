@@ -65,8 +65,9 @@ export class WorkerPlane {
   }
 
   async #bindNew(name: string, wanted: readonly BindAddress[], config: LiveConfig, fresh: Map<string, Listener>, added: Map<Listener, readonly BindAddress[]>): Promise<void> {
-    const running = this.#listeners.get(name);
     const live = config.listeners.get(name)!;
+    const running = this.#listeners.get(name);
+    // Of another protocol it is another listener: the former is retired at the commit.
     if (running !== undefined && running.live.spec.protocol === live.spec.protocol) {
       const missing = wanted.filter((address) => !running.isBound(address));
       await running.bind(missing);

@@ -6,29 +6,35 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import type { Transport } from './exclusive-bind.ts';
 
-/** TCP_LISTEN in the kernel's numbering. */
-const LISTEN = '0A';
+/** In the kernel's numbering: TCP_LISTEN, and for UDP TCP_CLOSE, which is a socket that is not connected. */
+const WAITING: Readonly<Record<Transport, string>> = { tcp: '0A', udp: '07' };
 
-/** `host` null: every address, v4 and v6. Null: this system does not say. */
-export async function listeningSockets(host: string | null, port: number): Promise<number | null> {
+/**
+ * `host` null: every address, v4 and v6, which TCP does with one socket and
+ * UDP with one a family: there the larger count is told. Null: this system
+ * does not say.
+ */
+export async function listeningSockets(host: string | null, port: number, transport: Transport = 'tcp'): Promise<number | null> {
   const hosts = host === null ? ['::', '0.0.0.0'] : [host];
-  let count = 0;
+  const counts: number[] = [];
   for (const each of hosts) {
-    const table = await readFile(isIPv4(each) ? '/proc/net/tcp' : '/proc/net/tcp6', 'latin1').catch(() => null);
+    const table = await readFile(`/proc/net/${transport}${isIPv4(each) ? '' : '6'}`, 'latin1').catch(() => null);
     // Without IPv6 there is no table of it; without any, no telling.
     if (table === null && isIPv4(each)) return null;
-    if (table !== null) count += countIn(table, `${kernelText(each)}:${port.toString(16).toUpperCase().padStart(4, '0')}`);
+    const local = `${kernelText(each)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    if (table !== null) counts.push(countIn(table, local, WAITING[transport]));
   }
-  return count;
+  return transport === 'udp' ? Math.max(...counts) : counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Lines are `slot: local remote state …`. */
-function countIn(table: string, local: string): number {
+function countIn(table: string, local: string, waiting: string): number {
   let count = 0;
   for (const line of table.split('\n')) {
     const [, address, , state] = line.trim().split(/\s+/, 4);
-    if (address === local && state === LISTEN) count += 1;
+    if (address === local && state === waiting) count += 1;
   }
   return count;
 }

@@ -19,12 +19,13 @@ import { listenerFamilies } from './metrics/listener-families.ts';
 import { poolFamilies } from './metrics/pool-families.ts';
 import { processFamilies } from './metrics/process-families.ts';
 import { tierFamilies } from './metrics/tier-families.ts';
+import { udpFamilies } from './metrics/udp-families.ts';
 import { ScrapeView } from './metrics/scrape-view.ts';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** All of ours, in the page's order. */
-export const families: readonly Family[] = [...listenerFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
+export const families: readonly Family[] = [...listenerFamilies, ...udpFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
 
 const perBackend = new Set<Family>(backendFamilies);
 

@@ -63,7 +63,12 @@ export const routeColumns = {
 /** Why a listener closed a client's connection before it came to anything. */
 export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend'] as const;
 
+/** Why a datagram was not passed on, as labels of `udp_dropped_total`; order is the column order. */
+export const DROPS = ['no-route', 'no-backend', 'limit', 'draining', 'queue-full', 'too-large', 'unlisted-address', 'no-socket', 'send-failed'] as const;
+export type Drop = (typeof DROPS)[number];
+
 const REQUESTS_AT = DURATION_BUCKETS + 1;
+const AFTER_REFUSED = REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2 + REFUSALS.length;
 export const listenerColumns = {
   durationBuckets: 0,
   durationSecondsSum: DURATION_BUCKETS,
@@ -73,11 +78,14 @@ export const listenerColumns = {
   connections: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length, // gauge: this worker's share
   connectionsTotal: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 1,
   refused: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2, // one per REFUSALS
-  bytesIn: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2 + REFUSALS.length,
-  bytesOut: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 3 + REFUSALS.length,
-  tcpSecondsBuckets: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 4 + REFUSALS.length,
-  tcpSecondsSum: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 4 + REFUSALS.length + DURATION_BUCKETS,
-  count: REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 5 + REFUSALS.length + DURATION_BUCKETS,
+  bytesIn: AFTER_REFUSED,
+  bytesOut: AFTER_REFUSED + 1,
+  tcpSecondsBuckets: AFTER_REFUSED + 2,
+  tcpSecondsSum: AFTER_REFUSED + 2 + DURATION_BUCKETS,
+  datagramsIn: AFTER_REFUSED + 3 + DURATION_BUCKETS,
+  datagramsOut: AFTER_REFUSED + 4 + DURATION_BUCKETS,
+  dropped: AFTER_REFUSED + 5 + DURATION_BUCKETS, // one per DROPS
+  count: AFTER_REFUSED + 5 + DURATION_BUCKETS + DROPS.length,
 } as const;
 
 /** Cell of a listener's request counter, relative to its row. */

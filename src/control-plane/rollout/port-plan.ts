@@ -9,7 +9,7 @@
  * as they do: two proxies started together, at boot say. So once the workers
  * have bound, the sockets are counted.
  */
-import { bindExclusively, type HeldBind } from '../../net/exclusive-bind.ts';
+import { bindExclusively, type HeldBind, type Transport } from '../../net/exclusive-bind.ts';
 import { listeningSockets } from '../../net/listening-sockets.ts';
 import type { BindSpec, ListenerSpec } from '../../shared/snapshot.ts';
 
@@ -25,6 +25,7 @@ export interface PortPlan {
 
 export interface FreshBind {
   readonly listener: string;
+  readonly transport: Transport;
   readonly bind: BindSpec;
   readonly port: number;
 }
@@ -43,16 +44,17 @@ export async function planPorts(listeners: readonly ListenerSpec[], bound: Bound
   let chosen = false;
   for (const listener of listeners) {
     const own: number[] = [];
+    const transport = transportOf(listener);
     for (const bind of listener.binds) {
-      const port = bind.port === 0 ? portKeptBy(bound, listener.name, bind) : bind.port;
-      if (port !== 0 && isBoundByUs(bound, bind.host, port)) {
+      const port = bind.port === 0 ? portKeptBy(bound, listener, bind) : bind.port;
+      if (port !== 0 && isBoundByUs(bound, transport, bind.host, port)) {
         own.push(port);
         continue;
       }
-      const attempt = await bindExclusively(bind.host, port);
+      const attempt = await bindExclusively(bind.host, port, transport);
       if (attempt.kind === 'held') {
         held.push(attempt);
-        fresh.push({ listener: listener.name, bind, port: attempt.port });
+        fresh.push({ listener: listener.name, transport, bind, port: attempt.port });
       } else problems.push(`listener ${listener.name}: ${explain(attempt.code, attempt.text, bind)}`);
       own.push(attempt.kind === 'held' ? attempt.port : port);
       chosen ||= port === 0;
@@ -66,16 +68,16 @@ export async function planPorts(listeners: readonly ListenerSpec[], bound: Bound
 /** One text for each new bind at which more sockets listen than ours, one a worker, can be. */
 export async function findShared(fresh: readonly FreshBind[], workers: number): Promise<readonly string[]> {
   const problems: string[] = [];
-  for (const { listener, bind, port } of fresh) {
-    const sockets = await listeningSockets(bind.host, port);
+  for (const { listener, transport, bind, port } of fresh) {
+    const sockets = await listeningSockets(bind.host, port, transport);
     if (sockets !== null && sockets > workers) problems.push(`listener ${listener}: ${bind.text} is in use by another process`);
   }
   return problems;
 }
 
 /** A listener keeps the free port it was given for as long as the bind stays in it. */
-function portKeptBy(bound: BoundListeners | null, name: string, bind: BindSpec): number {
-  const at = bound?.listeners.findIndex((listener) => listener.name === name) ?? -1;
+function portKeptBy(bound: BoundListeners | null, { name, protocol }: ListenerSpec, bind: BindSpec): number {
+  const at = bound?.listeners.findIndex((listener) => listener.name === name && transportOf(listener) === transportOf({ protocol })) ?? -1;
   if (bound === null || at === -1) return 0;
   const index = bound.listeners[at]!.binds.findIndex(({ text }) => text === bind.text);
   return index === -1 ? 0 : bound.ports[at]![index]!;
@@ -86,11 +88,16 @@ function portKeptBy(bound: BoundListeners | null, name: string, bind: BindSpec):
  * would fail because of them. A wildcard and a single address of one port
  * overlap, so there too the check could only find ourselves.
  */
-function isBoundByUs(bound: BoundListeners | null, host: string | null, port: number): boolean {
+function isBoundByUs(bound: BoundListeners | null, transport: Transport, host: string | null, port: number): boolean {
   if (bound === null) return false;
   return bound.listeners.some((listener, at) =>
-    listener.binds.some((bind, index) => bound.ports[at]![index] === port && (bind.host === host || isWildcard(bind.host) || isWildcard(host))),
+    transportOf(listener) === transport && listener.binds.some((bind, index) => bound.ports[at]![index] === port && (bind.host === host || isWildcard(bind.host) || isWildcard(host))),
   );
+}
+
+/** A port of one is another than the same number of the other. */
+function transportOf({ protocol }: Pick<ListenerSpec, 'protocol'>): Transport {
+  return protocol === 'udp' ? 'udp' : 'tcp';
 }
 
 function isWildcard(host: string | null): boolean {

@@ -8,7 +8,7 @@ import { formatAddress } from '../../net/address.ts';
 import type { BackendRow } from '../../shared/backend-table.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
 import type { BackendSpec } from '../../shared/snapshot.ts';
-import { AgeList } from '../../base/age-list.ts';
+import { AgeList, type Aged } from '../../base/age-list.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { TcpConnection, type TcpConnectionOwner } from './tcp-connection.ts';
@@ -20,6 +20,12 @@ export interface ConnectSpec {
   readonly perBackend: number;
   readonly connectTimeoutMs: number;
   readonly idleMs: number;
+}
+
+/** Takes a place among a backend's connections with a socket of its own. */
+export interface Guest extends Aged<Guest> {
+  /** Its backend left the config some time ago. */
+  cut(): void;
 }
 
 export class Backend {
@@ -41,6 +47,7 @@ export class Backend {
   readonly #open = new AgeList<Http1Connection>();
   /** Made with the first one. */
   #tcp: AgeList<TcpConnection> | null = null;
+  readonly #guests = new AgeList<Guest>();
   #isRemoved = false;
   #wasDown = false;
   #seenWanted: number;
@@ -138,6 +145,22 @@ export class Backend {
     return host;
   }
 
+  /** Where it is reached now; '' while its name has no address. */
+  get host(): string {
+    return this.#dialHost();
+  }
+
+  /** False at the limit, or while its name has no address. */
+  admit(guest: Guest): boolean {
+    if (this.#takePlace() === '') return false;
+    this.#guests.add(guest);
+    return true;
+  }
+
+  dismiss(guest: Guest): void {
+    if (this.#guests.delete(guest)) this.#givePlaceBack();
+  }
+
   /** An exchange is done with it. At a limit its place is given back, so that another worker may take it. */
   release(connection: Http1Connection): void {
     const { idleMs } = this.#connect;
@@ -191,6 +214,7 @@ export class Backend {
     if (!this.#isRemoved) return;
     for (const connection of [...this.#open]) connection.cut();
     this.cutTcp('backend-gone');
+    for (const guest of [...this.#guests]) guest.cut();
   }
 
   /** Resets its relays of bytes, on both sides: it must not be spoken to any more. */

@@ -49,7 +49,7 @@ test('once the workers have bound, one socket more than theirs is somebody else'
   const listener = plainListener('web');
   const port = await listening();
   await shareWith(port);
-  const fresh = [{ listener: 'web', bind: listener.binds[0]!, port }];
+  const fresh = [{ listener: 'web', transport: 'tcp' as const, bind: listener.binds[0]!, port }];
   expect(await findShared(fresh, 2)).toEqual([]);
   await shareWith(port);
   expect(await findShared(fresh, 2)).toEqual(['listener web: 127.0.0.1:0 is in use by another process']);
