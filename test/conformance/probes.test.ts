@@ -5,12 +5,14 @@ import { dial, type Dial } from '../../src/net/dial.ts';
 import type { ProbeDefinition, ProbeResult } from '../../src/control-plane/health/probe.ts';
 import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
 import { emptySettings, servingFrames } from '../support/http2-frames.ts';
+import { postgresBegin } from '../support/postgres-transcript.ts';
 import { OddBackend, refusingPort } from '../support/odd-backends.ts';
 
 /** A backend that each type calls well; a new type adds its own line. */
 const well: Readonly<Record<string, () => Promise<OddBackend>>> = {
   grpc: () => OddBackend.start((socket) => void socket.once('data', () => socket.write(Buffer.concat([emptySettings, ...servingFrames])))),
   http: () => OddBackend.answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
+  postgres: () => OddBackend.answering(postgresBegin.toString('latin1')),
   tcp: () => OddBackend.start((socket) => socket.resume()),
 };
 
