@@ -5,6 +5,7 @@
  * HTTP/2 will make one a stream.
  */
 import type { ErrorCode } from '../base/errors.ts';
+import type { ProxyEnds } from '../net/proxy-header.ts';
 import type { Backend } from './connect/backend.ts';
 import type { LiveListener } from './live/live-listener.ts';
 import type { LiveRoute } from './live/live-route.ts';
@@ -38,6 +39,8 @@ export interface AnswerSink {
   sendOwnReply(reply: OwnReply): void;
   /** The exchange is over: on to the next request, or to the close. */
   finish(): void;
+  /** Who is at the two ends of its connection; null: it is gone. */
+  ends(): ProxyEnds | null;
   /** The request's Accept prefers JSON. */
   wantsJson(): boolean;
   /** Ends the client's connection so that it can see the answer is incomplete. */
@@ -77,7 +80,7 @@ export class Exchange {
   method = 0;
   /** The rightmost untrusted address. */
   clientAddress = '';
-  /** As the backend got it; found only while there is an access log. */
+  /** As the backend got it; found only while there is an access log, or a PROXY header to put it in. */
   requestId = '';
   /** The peer is a trusted proxy: what it says of the client is kept or extended. */
   isTrusted = false;

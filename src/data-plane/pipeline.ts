@@ -26,6 +26,7 @@ import type { RouteLimit } from './limit/route-limit.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import { METHOD, type RequestHead } from './parse/request-head.ts';
 import { errorReply, fixedReply, redirectReply } from './relay/own-replies.ts';
+import { requestGreeting } from './relay/proxy-greeting.ts';
 import { buildRequestHead, requestIdOf } from './relay/request-head-builder.ts';
 import type { RelayOutcome } from './relay/http-relay.ts';
 import { mayBeSentAgain } from './relay/retry-rules.ts';
@@ -75,12 +76,14 @@ export class Pipeline implements RelayOutcome {
     // 6 relay
     const joined = x.firstBody.end - x.firstBody.start;
     buildRequestHead(x, head, newTarget, connection, joined <= JOINED_BODY_BYTES_MAX ? joined : 0);
-    if (this.#context.accessLog !== null) x.requestId = requestIdOf(connection, x, head);
+    if (this.#context.accessLog !== null || route.pool.greeting !== null) x.requestId = requestIdOf(connection, x, head);
     this.#start(x, connection, false);
   }
 
   #start(x: Exchange, connection: Http1Connection, isAgain: boolean): void {
     x.attemptStartedMs = x.attempts === 1 ? x.startedMs : this.#context.clock.monotonicMs();
+    const { greeting } = x.pool!;
+    if (greeting !== null) connection.greet(requestGreeting(greeting, x));
     if (isAgain) x.relay.startAgain(connection);
     else x.relay.start(connection);
   }
@@ -95,7 +98,7 @@ export class Pipeline implements RelayOutcome {
       if (index === -1) return null;
       const backend = pool.backends[index]!;
       // 5 connect
-      const connection = (mustBeFresh ? null : backend.takeIdle()) ?? backend.open();
+      const connection = (mustBeFresh || pool.greeting !== null ? null : backend.takeIdle()) ?? backend.open();
       if (connection !== null) {
         x.backendIndex = index;
         x.backend = backend;

@@ -60,8 +60,8 @@ export const routeColumns = {
   count: 8,
 } as const;
 
-/** Why a listener closed a client's connection before it came to anything. */
-export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend'] as const;
+/** Why a listener closed a client's connection before it came to anything; order is the column order. */
+export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-header'] as const;
 
 /** Why a datagram was not passed on, as labels of `udp_dropped_total`; order is the column order. */
 export const DROPS = ['no-route', 'no-backend', 'limit', 'draining', 'queue-full', 'too-large', 'unlisted-address', 'no-socket', 'send-failed'] as const;

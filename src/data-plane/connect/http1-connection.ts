@@ -37,6 +37,8 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection> {
   mustClose = false;
   #phase: number = P.connecting;
   #owner: ConnectionOwner | null = null;
+  /** A PROXY header, which goes out before anything else. */
+  #greeting: Buffer | null = null;
   readonly #wheel: TimerWheel;
   readonly #read = new ReadBuffer();
   readonly #body = new AnswerBody();
@@ -76,6 +78,12 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection> {
   /** Usable for another exchange: open, at rest, all written. */
   get isReusable(): boolean {
     return this.#phase === P.idle && !this.mustClose && this.socket.writableLength === 0 && !this.socket.destroyed;
+  }
+
+  /** Its first bytes name one client, so no other may be served over it. Call it before `begin` of a fresh connection. */
+  greet(header: Buffer): void {
+    this.#greeting = header;
+    this.mustClose = true;
   }
 
   /** Begins an exchange; `out` holds its request. Once connected, it is written. */
@@ -190,7 +198,8 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection> {
       return;
     }
     this.#phase = P.head;
-    this.#send(this.out.subarray(0, this.outLength));
+    const request = this.out.subarray(0, this.outLength);
+    this.#send(this.#greeting === null ? request : Buffer.concat([this.#greeting, request]));
     this.#owner.onConnected();
   }
 

@@ -25,8 +25,6 @@ import { refusalCode } from './refused-head.ts';
 /** `rest`: between requests. `flush`: answered, the socket has not taken all. `linger`: reads on so that the close destroys no answer. */
 const S = { rest: 0, head: 1, busy: 2, flush: 3, tunnel: 4, linger: 5, closed: 6 } as const;
 
-function ignore(): void {}
-
 /** Filled for each request; the pipeline is done with it when `begin` returns. */
 const sharedHead = new RequestHead();
 
@@ -53,8 +51,11 @@ export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Clie
     this.#pipeline = pipeline;
     this.#restTick = context.wheel.now;
     this.arm(listener.live.spec.timeouts.headerMs);
-    socket.on('error', ignore); // 'close' follows, and says all there is to say
     this.#reader = readFrom(socket, this);
+  }
+
+  /** It has its place: what has come so far is taken. */
+  begin(): void {
     this.#reader.begin();
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { Deadline } from '../../base/timer-wheel.ts';
+import type { ProxyEnds } from '../../net/proxy-header.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { Exchange, type AnswerSink, type BodyKind } from '../exchange.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
@@ -16,6 +17,8 @@ import type { OwnReply } from '../relay/own-replies.ts';
 import { Http1Answer, type AnswerTerms } from './http1-answer.ts';
 import type { HttpListener } from './http-listener.ts';
 import { peerOf } from './open-exchange.ts';
+
+function ignore(): void {}
 
 export abstract class Http1Sink extends Deadline implements AnswerSink {
   protected readonly socket: Socket;
@@ -30,6 +33,7 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
   constructor(socket: Socket, localPort: number, listener: HttpListener, outcome: RelayOutcome, context: WorkerContext) {
     super();
     this.socket = socket;
+    socket.on('error', ignore); // 'close' follows, and says all there is to say
     this.listener = listener;
     this.context = context;
     this.answer = new Http1Answer(socket, context);
@@ -59,6 +63,12 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
 
   get takesChunks(): boolean {
     return this.terms.minorVersion === 1;
+  }
+
+  ends(): ProxyEnds | null {
+    const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
+    if (remoteAddress === undefined || localAddress === undefined) return null;
+    return { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: localPort! };
   }
 
   sendInterim(head: ResponseHead, start: number, end: number): boolean {

@@ -50,13 +50,17 @@ export function peerOf(remoteAddress: string, localPort: number): Peer {
   }
   let peer = peers.get(remoteAddress);
   if (peer === undefined) {
-    const address = plainAddress(remoteAddress);
-    const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${localPort}\r\nX-Forwarded-Host: `;
-    peer = { address, forwardedLines: Buffer.from(text, 'latin1') };
+    peer = makePeer(plainAddress(remoteAddress), localPort);
     if (peers.size >= PEERS_MAX) peers.clear();
     peers.set(remoteAddress, peer);
   }
   return peer;
+}
+
+/** For an address and a port that others chose, which must not fill the cache. */
+export function makePeer(address: string, port: number): Peer {
+  const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `;
+  return { address, forwardedLines: Buffer.from(text, 'latin1') };
 }
 
 /** An upgrade to cleartext HTTP/2 would carry requests past every route (RFC 9113 §3.1 dropped it). */

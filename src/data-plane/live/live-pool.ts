@@ -1,4 +1,5 @@
 /** A pool of one snapshot in one worker: its balancer, and the backends, which outlive the snapshot. */
+import type { ProxyVersion } from '../../net/proxy-protocol.ts';
 import type { PoolRow } from '../../shared/backend-table.ts';
 import type { PoolSpec } from '../../shared/snapshot.ts';
 import type { PoolBalancer } from '../balance/candidates.ts';
@@ -15,6 +16,8 @@ export class LivePool {
   readonly backends: readonly Backend[];
   /** A limit per backend is set, so a pick must look whether it is reached. */
   readonly hasLimit: boolean;
+  /** Connections begin with a header that names the client, so each serves one request; null: they do not. */
+  readonly greeting: ProxyVersion | null;
   /** The pool's epoch when `cutDown` last looked. */
   #cutEpoch = -1;
 
@@ -26,6 +29,7 @@ export class LivePool {
     this.balancer = balancer;
     this.backends = backends;
     this.hasLimit = spec.connections.perBackend !== 0;
+    this.greeting = spec.proxyProtocol === 'off' ? null : spec.proxyProtocol;
   }
 
   /** Cuts the tcp connections of backends that went down since the last call. Called often: it looks only when something of the pool has changed. */
