@@ -23,7 +23,7 @@ export async function walkStore(store: TierStore): Promise<void> {
   await store.vote({ ...walker, number: version, text: 'yes' });
   await store.votes(version);
   await store.step({ ...walker, number: version, expectedStep: 1, rollout: null, headText: '{}' });
-  await store.restore({ ...walker, history: 'h', number: version + 1, sha: `r${walks}`, headText: '{}', version: '{}', bytes: new Uint8Array([2]) });
+  await store.restore({ ...walker, history: 'h', number: version + 1, sha: `r${walks}`, headText: '{}', version: '{}', bytes: new Uint8Array([2]), isFirst: false });
   await store.version(version + 1);
   await store.watch('pool', 10_000);
   await call({});

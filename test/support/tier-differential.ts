@@ -124,7 +124,7 @@ export class DifferentialTier {
   #restore(caller: Caller): Step {
     const number = this.#versions + this.#random.below(2);
     const history = this.#pick(['h', 'h', 'h', 'other']);
-    return (store) => store.restore({ ...caller, history, number: number + 1, sha: `s${number + 1}`, headText: 'restored', version: `v${number}`, bytes: new Uint8Array([number]) });
+    return (store) => store.restore({ ...caller, history, number: number + 1, sha: `s${number + 1}`, headText: 'restored', version: `v${number}`, bytes: new Uint8Array([number]), isFirst: number % 2 === 0 });
   }
 
   #vote(caller: Caller): Step {

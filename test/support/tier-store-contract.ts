@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe } from 'vitest';
 import { callContract, leaderContract, operatorContract, verdictContract } from './tier-contract/calls.ts';
-import { publishContract, restoreContract, rolloutContract, versionContract } from './tier-contract/config.ts';
+import { firstContract, publishContract, restoreContract, rolloutContract, versionContract } from './tier-contract/config.ts';
 import { closeContract, hintContract, logContract, tokenContract, watchContract } from './tier-contract/extras.ts';
 import { badInputContract } from './tier-contract/bad-input.ts';
 import { roleContract } from './tier-contract/roles.ts';
@@ -16,7 +16,7 @@ const sections = [
   tierTimeContract, leaseContract, joinContract, stateContract,
   tableContract, pageContract, tombstoneContract,
   callContract, verdictContract, leaderContract, operatorContract, roleContract,
-  publishContract, rolloutContract, restoreContract, versionContract,
+  publishContract, rolloutContract, restoreContract, firstContract, versionContract,
   logContract, watchContract, tokenContract, hintContract, badInputContract, closeContract,
 ];
 

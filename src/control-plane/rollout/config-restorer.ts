@@ -45,7 +45,7 @@ export class ConfigRestorer {
     const fresh: VersionText = { by: membership.id, atMs: clock.wallMs(), parent: null, rollbackOf: null, hmac };
     const version = own.history === null || hmac !== null ? writeText(fresh) : own.version;
     const head: HeadText = { atMs: clock.wallMs(), committedMs: 0, previous: null, notes: [] };
-    const answer = await membership.store.restore({ ...membership.caller(), history, number, sha, headText: writeText(head), version, bytes });
+    const answer = await membership.store.restore({ ...membership.caller(), history, number, sha, headText: writeText(head), version, bytes, isFirst: own.history === null });
     membership.hurry();
     if (answer !== 'restored') return null;
     log.info(own.history === null ? "the file has become the tier's first config" : 'the committed config is put back into the store', { version: number });

@@ -33,6 +33,7 @@ import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAns
 import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertVote, assertWatch } from './step-limits.ts';
 import {
   StoreAway,
+  RETURNED_LEASES,
   VERSION_BYTES_MAX,
   VERSIONS_MAX,
   type Caller,
@@ -135,8 +136,8 @@ export class RedisStore implements TierStore {
 
   async restore(call: RestoreCall): Promise<RestoreAnswer> {
     assertRestore(call);
-    const { history, number, sha, headText, version, bytes } = call;
-    return (await this.#run(scripts.restore, [...callerArguments(call), history, number, sha, headText, version, Buffer.from(bytes), VERSIONS_MAX, VERSION_BYTES_MAX])) as RestoreAnswer;
+    const { history, number, sha, headText, version, bytes, isFirst } = call;
+    return (await this.#run(scripts.restore, [...callerArguments(call), history, number, sha, headText, version, Buffer.from(bytes), VERSIONS_MAX, VERSION_BYTES_MAX, isFirst ? RETURNED_LEASES : 0])) as RestoreAnswer;
   }
 
   async versions(): Promise<readonly StoredVersion[]> {

@@ -57,6 +57,8 @@ export const REPORTS_MAX = 500;
 export const OPERATOR_ENTRIES_MAX = 500;
 export const SUSPICIONS_MAX = 20;
 export const LIMIT_KEYS_MAX = 500;
+/** Whoever was heard of within so many leases, and named another run, will bring back what the store has lost. */
+export const RETURNED_LEASES = 2;
 /** Members that one call expires. */
 export const EXPIRED_PER_CALL_MAX = 50;
 /** What one answer brings: entries of all tables together, and their bytes (keys and texts; one entry at least). */
@@ -313,9 +315,15 @@ export interface RestoreCall extends Caller {
   readonly headText: string;
   readonly version: string;
   readonly bytes: Uint8Array;
+  /** It begins a history: no tier has committed it before. */
+  readonly isFirst: boolean;
 }
 
-/** `kept`: the store has a head of another history, or one whose number is not below. A rollout of a lower or equal number ends. */
+/**
+ * `kept`: the store has a head of another history, or one whose number is not below; or the call would begin a history
+ * though a member that knew the store before it was emptied has called within two leases (RETURNED_LEASES): what that
+ * one has is better. A rollout of a lower or equal number ends.
+ */
 export type RestoreAnswer = 'restored' | 'kept' | 'not-living';
 
 export interface StoredVersion {

@@ -24,7 +24,7 @@ async function inTier(run: (world: World) => Promise<void>): Promise<void> {
   const rig = new TierRig({ store: rigged.store, advance: realTime, flush: () => Promise.resolve(), end: () => Promise.resolve() });
   const [a] = await rig.readyOnes('a', 'b');
   await a!.call({ reports: [up('x')], operatorStates: [{ key: 'k', stampMs: 1, by: 'me', text: '1 me {}' }] });
-  await rigged.store.restore({ ...a!.caller, history: 'h', number: 7, sha: 's', headText: '{}', version: '{}', bytes: new Uint8Array([1]) });
+  await rigged.store.restore({ ...a!.caller, history: 'h', number: 7, sha: 's', headText: '{}', version: '{}', bytes: new Uint8Array([1]), isFirst: false });
   await a!.read();
   try {
     await run({ ...rigged, rig, a: a!, key: (name) => `weir:{${rigged.tier}}:${name}` });

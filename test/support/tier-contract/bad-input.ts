@@ -53,7 +53,7 @@ export const badInputContract = suite('refused, and changing nothing, is', (rig)
     const { caller } = await rig().ready('a');
     const { store } = rig();
     const many = namedChecks('x', 501);
-    const config = { ...caller, history: 'h', number: 1, sha: 's', version: '{}', bytes: new Uint8Array(VERSION_BYTES_MAX + 1) };
+    const config = { ...caller, history: 'h', number: 1, sha: 's', version: '{}', bytes: new Uint8Array(VERSION_BYTES_MAX + 1), isFirst: false };
     const asks = namedChecks('x', LIMIT_KEYS_MAX + 1).map((key) => ({ key, tokens: 1, perSecond: 1, burst: 1 }));
     const steps = [
       () => store.publish({ ...config, parentSha: null, rollout: '{}' }),

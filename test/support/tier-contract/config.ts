@@ -3,12 +3,14 @@ import { expect, it } from 'vitest';
 import { VERSION_BYTES_MAX, VERSIONS_MAX, type PublishCall, type RestoreCall, type RolloutStep, type StoredVersion } from '../../../src/control-plane/store/tier-store.ts';
 import { suite, type TestMember, type TierRig } from './tier-rig.ts';
 
+const SHORT_LEASE_MS = 300;
+
 function publishCall(by: TestMember, number: number, parts: Partial<PublishCall> = {}): PublishCall {
   return { ...by.caller, history: 'h', parentSha: number === 1 ? null : `sha${number - 1}`, number, sha: `sha${number}`, version: `{"v":${number}}`, rollout: `{"of":${number}}`, bytes: bytesOf(number), ...parts };
 }
 
 function restoreCall(by: TestMember, number: number, parts: Partial<RestoreCall> = {}): RestoreCall {
-  return { ...by.caller, history: 'h', number, sha: `sha${number}`, headText: `{"head":${number}}`, version: `{"v":${number}}`, bytes: bytesOf(number), ...parts };
+  return { ...by.caller, history: 'h', number, sha: `sha${number}`, headText: `{"head":${number}}`, version: `{"v":${number}}`, bytes: bytesOf(number), isFirst: false, ...parts };
 }
 
 function stepCall(by: TestMember, number: number, expectedStep: number, parts: Partial<RolloutStep> = {}): RolloutStep {
@@ -219,6 +221,43 @@ export const restoreContract = suite('to restore', (rig) => {
     expect(await rig().store.restore(restoreCall(again, 1))).toBe('restored');
     await again.read();
     expect(again.reader.config).toMatchObject({ head: { number: 1, sha: 'sha1' } });
+  });
+});
+
+export const firstContract = suite('a first config', (rig) => {
+  it('does not come into a store to which members of a former run come back', async () => {
+    const a = await rig().ready('a');
+    await commit(rig(), a, 1);
+    await a.read();
+    await rig().flush();
+    const newcomer = await rig().member('newcomer');
+    await a.call({ have: a.reader.have });
+    await newcomer.call({ leaseMs: SHORT_LEASE_MS });
+    expect(await rig().store.restore(restoreCall(newcomer, 1, { isFirst: true }))).toBe('kept');
+    const again = await rig().ready('a');
+    expect(await rig().store.restore(restoreCall(again, 1))).toBe('restored');
+  });
+
+  it('comes once none of them has called for two leases', async () => {
+    const a = await rig().ready('a');
+    await a.read();
+    await rig().flush();
+    const newcomer = await rig().member('newcomer');
+    await a.call({ have: a.reader.have });
+    let answers = '';
+    // As it lives on: each step is less than half a lease.
+    for (let i = 0; i < 12 && !answers.endsWith('restored'); i++) {
+      await newcomer.call({ leaseMs: SHORT_LEASE_MS });
+      answers += ` ${await rig().store.restore(restoreCall(newcomer, 1, { isFirst: true }))}`;
+      await rig().advance(SHORT_LEASE_MS / 3);
+    }
+    expect(answers).toMatch(/^( kept){3,} restored$/);
+  });
+
+  it('comes into a store that nobody knew before', async () => {
+    const a = await rig().member('a');
+    await a.read();
+    expect(await rig().store.restore(restoreCall(a, 1, { isFirst: true }))).toBe('restored');
   });
 });
 

@@ -56,7 +56,7 @@ export class TierStepRunner {
       case 'publish': return await this.#publish(step);
       case 'step': return await this.#step(step);
       case 'vote': return await store.vote({ ...this.#caller(step.by), number: this.#number, text: step.text });
-      case 'restore': return await store.restore({ ...this.#caller(step.by), history: step.history, number: step.number, sha: `sha${step.number}`, headText: `{"head":${step.number}}`, version: `{"v":${step.number}}`, bytes: new Uint8Array(step.bytes).fill(step.number) });
+      case 'restore': return await store.restore({ ...this.#caller(step.by), history: step.history, number: step.number, sha: `sha${step.number}`, headText: `{"head":${step.number}}`, version: `{"v":${step.number}}`, bytes: new Uint8Array(step.bytes).fill(step.number), isFirst: step.number % 2 === 0 });
       case 'raiseProtocol': return await store.raiseProtocol(this.#caller(step.by), step.protocol);
       case 'forget': return await store.forget(this.#caller(step.by), step.checks);
       case 'watch': return await store.watch(step.pool, LONG_LEASE_MS);

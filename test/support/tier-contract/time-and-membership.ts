@@ -204,7 +204,7 @@ export const joinContract = suite('a join', (rig) => {
 
   it('is refused to a proxy whose config has another history', async () => {
     const a = await rig().ready('a');
-    await rig().store.restore({ ...a.caller, history: 'h1', number: 1, sha: 's1', headText: '{}', version: '{}', bytes: new Uint8Array([1]) });
+    await rig().store.restore({ ...a.caller, history: 'h1', number: 1, sha: 's1', headText: '{}', version: '{}', bytes: new Uint8Array([1]), isFirst: false });
     expect(await rig().join(rig().joinCall('b', { history: 'h2' }))).toEqual({ kind: 'history', history: 'h1' });
     expect(await rig().join(rig().joinCall('b', { history: 'h1' }))).toMatchObject({ kind: 'joined' });
     expect(await rig().join(rig().joinCall('c'))).toMatchObject({ kind: 'joined' });

@@ -7,6 +7,7 @@
 import {
   EXPIRED_PER_CALL_MAX,
   JOIN_EVERY_MS,
+  RETURNED_LEASES,
   type Caller,
   type JoinAnswer,
   type JoinCall,
@@ -60,6 +61,8 @@ export class TierState {
   #watched = new Map<string, number>();
   /** Tier time at which a lease expired last. */
   #lastExpiryMs = Number.NEGATIVE_INFINITY;
+  /** Tier time at which a member of another run called last. */
+  #returnedMs = Number.NEGATIVE_INFINITY;
   #leader: Leader | null = null;
   /** 0: nobody has joined yet. */
   #protocol = 0;
@@ -80,6 +83,7 @@ export class TierState {
     copy.#reports = this.#reports.copy();
     copy.#roles = this.#roles.copy();
     copy.#lastExpiryMs = this.#lastExpiryMs;
+    copy.#returnedMs = this.#returnedMs;
     copy.#operatorStates = this.#operatorStates.copy();
     copy.#config = this.#config.copy();
     copy.#events = this.#events.copy();
@@ -108,7 +112,10 @@ export class TierState {
 
   call(call: StoreCall): StoreAnswer {
     const held = this.#present(call);
-    if (held === null) return this.#nothing();
+    if (held === null) {
+      if (call.have !== null && call.have.run !== this.run) this.#returnedMs = this.#time.nowMs;
+      return this.#nothing();
+    }
     if (call.number <= held.lastNumber) return this.#answer(call, held, { reportsDiffer: false, publishInMs: null });
     held.lastNumber = call.number;
     this.#members.renew(held, this.#time.nowMs + call.leaseMs);
@@ -187,6 +194,8 @@ export class TierState {
 
   restore(call: RestoreCall): RestoreAnswer {
     if (this.#present(call) === null) return 'not-living';
+    const othersReturn = call.isFirst && this.#time.nowMs < this.#returnedMs + RETURNED_LEASES * this.#time.leaseMs;
+    if (othersReturn && this.#config.head === null) return 'kept';
     if (!this.#config.restore(call, this.#wallMs)) return 'kept';
     this.#configChanged('restored', call.number, call.member);
     return 'restored';

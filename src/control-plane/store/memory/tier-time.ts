@@ -27,6 +27,10 @@ export class TierTime {
     return this.#nowMs;
   }
 
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
   get halfLeaseMs(): number {
     return Math.floor(this.#leaseMs / 2);
   }

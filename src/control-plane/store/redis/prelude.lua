@@ -1,7 +1,7 @@
 -- Put before every operation. What the tier has in Redis, and the steps that all operations share.
 --
 -- KEYS, all in the slot of `weir:{tier}` (an operation gets as many of them as it touches, in this order):
---   1 state        hash   ` clock`, ` meta`, ` watched`, ` suspected`, ` expired` (below), and by member the record of its calls:
+--   1 state        hash   ` clock`, ` meta`, ` watched`, ` suspected`, ` expired`, ` returned` (below), and by member the record of its calls:
 --                         `INCARNATION NUMBER DIGEST STATE`
 --   2 leases       zset   member by the tier time at which its lease ends
 --   3 entries      hash   the three tables: `m` + member, `v` + check, `o` + operator key, to the entry's text
@@ -20,7 +20,7 @@
 -- ` clock`: WALL_MS TIER_MS HOLD_UNTIL_MS CHECK_AT_MS PUBLISHED_MS PENDING LEASE_MS. Written at every step.
 -- ` meta`: META_FIELDS below, by spaces. It begins with run and epochs as a caller names what it has read, so that
 -- a caller to whom nothing is new is known by comparing the beginnings of two strings.
--- ` expired`: the tier time at which a lease expired last.
+-- ` expired`: the tier time at which a lease expired last. ` returned`: that at which a member of another run called last.
 -- ` watched`: UNTIL_MS POOL, a line each. ` suspected`: checks that the next message names, a line each, or `*`: too many.
 --
 -- What is not of these forms is missing; where others of these values depend on it, the operation ends with GARBAGE, as
