@@ -1,32 +1,61 @@
 /** What every probe type must do, over the registry: see src/control-plane/health/probe.ts. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { dialUdp, type DialUdp } from '../../src/net/dial-udp.ts';
 import { dial, type Dial } from '../../src/net/dial.ts';
 import type { ProbeDefinition, ProbeResult } from '../../src/control-plane/health/probe.ts';
 import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
+import { DatagramBackend, refusingUdpPort } from '../support/datagram-backend.ts';
 import { emptySettings, servingFrames } from '../support/http2-frames.ts';
 import { postgresBegin } from '../support/postgres-transcript.ts';
 import { OddBackend, refusingPort } from '../support/odd-backends.ts';
 
+/** What a test needs of a backend, of whatever transport. */
+interface Backend {
+  readonly port: number;
+  readonly connections: number;
+  readonly errors: readonly string[];
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** A backend that each type calls well; a new type adds its own line. */
-const well: Readonly<Record<string, () => Promise<OddBackend>>> = {
+const well: Readonly<Record<string, () => Promise<Backend>>> = {
+  dns: () => DatagramBackend.start((query, answer) => answer(Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x80]), query.subarray(4)]))),
   grpc: () => OddBackend.start((socket) => void socket.once('data', () => socket.write(Buffer.concat([emptySettings, ...servingFrames])))),
   http: () => OddBackend.answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
+  memcached: () => OddBackend.answering('VERSION 1.6.18\r\n', { close: false }),
   postgres: () => OddBackend.answering(postgresBegin.toString('latin1')),
+  redis: () => OddBackend.answering('+PONG\r\n', { close: false }),
+  smtp: () => OddBackend.start((socket) => void socket.on('data', (bytes) => socket.write(`${bytes.toString().startsWith('EHLO') ? '250 ok' : '221 bye'}\r\n`)).write('220 ready\r\n')),
   tcp: () => OddBackend.start((socket) => socket.resume()),
+  udp: () => DatagramBackend.start((_bytes, answer) => answer('here')),
 };
 
-const running: OddBackend[] = [];
-const started = async (backend: Promise<OddBackend>): Promise<OddBackend> => {
+const overUdp = new Set(['dns', 'udp']);
+
+const running: Backend[] = [];
+async function started<B extends Backend>(backend: Promise<B>): Promise<B> {
   running.push(await backend);
   return backend;
-};
+}
 afterEach(async () => {
   await Promise.all(running.splice(0).map((backend) => backend.stop()));
 });
 
-function attempt(definition: ProbeDefinition, port: number, signal = new AbortController().signal, through: Dial = dial): Promise<ProbeResult> {
-  return definition.probe({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` }, definition.options.parse({}), { signal, dial: through, clock: systemClock });
+interface Network {
+  readonly dial: Dial;
+  readonly dialUdp: DialUdp;
+}
+
+function attempt(definition: ProbeDefinition, port: number, signal = new AbortController().signal, network: Network = { dial, dialUdp }): Promise<ProbeResult> {
+  return definition.probe({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` }, definition.options.parse({}), { signal, ...network, clock: systemClock });
+}
+
+/** This machine's network, with every socket's fate in the test's hand. */
+function through(take: (socket: ReturnType<Dial> | ReturnType<DialUdp>) => void): Network {
+  const taken = <Socket extends ReturnType<Dial> | ReturnType<DialUdp>>(socket: Socket): Socket => (take(socket), socket);
+  return { dial: (to) => taken(dial(to)), dialUdp: (to) => taken(dialUdp(to)) };
 }
 
 it('are listed in order, once each', () => {
@@ -54,28 +83,32 @@ describe.each(probeDefinitions.map((definition) => ({ name: definition.name, def
     expect(backend.errors).toEqual([]);
   });
 
-  it('fails a refused connect', async () => {
-    expect(await attempt(definition, await refusingPort())).toEqual({ ok: false, reason: 'connection refused', unreached: true });
+  it('fails where nobody listens', async () => {
+    const port = await (overUdp.has(name) ? refusingUdpPort() : refusingPort());
+    expect(await attempt(definition, port)).toEqual({ ok: false, reason: overUdp.has(name) ? 'port unreachable' : 'connection refused', unreached: true });
   });
 
   it('blames this machine, not the backend, when it is out of descriptors', async () => {
-    const failing: Dial = (to) => {
-      const socket = dial(to);
-      socket.destroy(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
-      return socket;
-    };
+    const error = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    const failing = through((socket) => void ('destroy' in socket ? socket.destroy(error) : setImmediate(() => socket.emit('error', error))));
     expect(await attempt(definition, 1, undefined, failing)).toEqual({ ok: false, reason: 'out of file descriptors', unreached: true, ours: true });
   });
 
   it('settles when told to give up, before it began and in the middle, and closes its connection', async () => {
     const gone = new AbortController();
     gone.abort();
-    const silent = await started(OddBackend.start((socket) => socket.resume()));
+    const silent = await started<Backend>(overUdp.has(name) ? DatagramBackend.start() : OddBackend.start((socket) => socket.resume()));
     expect((await attempt(definition, silent.port, gone.signal)).ok).toBe(false);
 
     const controller = new AbortController();
-    const result = attempt(definition, silent.port, controller.signal, (to) => dial(to).once('connect', () => setImmediate(() => controller.abort())));
-    await result;
+    const closed: Promise<unknown>[] = [];
+    const aborting = through((socket) => {
+      closed.push(new Promise((resolve) => socket.once('close', resolve)));
+      socket.once('connect', () => setImmediate(() => controller.abort()));
+    });
+    await attempt(definition, silent.port, controller.signal, aborting);
+    await Promise.all(closed);
+    expect(closed).toHaveLength(1);
     await silent.idle();
   });
 });

@@ -27,7 +27,7 @@ export function runScript(script: Talk, pieces: readonly Buffer[], { closes = fa
   const last = end as RunState | null;
   if (last?.is !== 'end') return { end: 'waits', said };
   if (last.end.goodbye !== undefined) said += last.end.goodbye.toString('latin1');
-  return { end: last.end.passed ? 'passed' : reasonText(last.end.reason, secrets), said };
+  return { end: last.end.passed ? 'passed' : reasonText(last.end.reason, last.end.said, secrets), said };
 }
 
 /** `bytes` whole, cut into two everywhere (at so many places at most), byte by byte, and in threes. */

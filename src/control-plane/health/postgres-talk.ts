@@ -70,7 +70,7 @@ export class PostgresTalk {
   }
 
   #refused(error: PostgresError): TalkEnd {
-    return this.#wanted.isAnyAnswerEnough && !CANNOT_SERVE.test(error.code) ? { passed: true } : failed(this.#said(error));
+    return this.#wanted.isAnyAnswerEnough && !CANNOT_SERVE.test(error.code) ? { passed: true } : this.#failedBy(error);
   }
 
   /** Null: authenticated. */
@@ -96,7 +96,7 @@ export class PostgresTalk {
         return failed(request.kind === 'unknown' ? `asks for ${request.name} authentication, which is not spoken here` : 'malformed answer: authentication out of order');
     }
     const answer = yield* this.#nextAuthentication();
-    if ('code' in answer) return failed(this.#said(answer));
+    if ('code' in answer) return this.#failedBy(answer);
     return answer.kind === 'ok' ? null : failed('malformed answer: authentication out of order');
   }
 
@@ -106,11 +106,11 @@ export class PostgresTalk {
     const login = new ScramLogin('', this.#wanted.password, this.#wanted.nonce);
     yield* say(saslInitialMessage(SCRAM_SHA_256, login.first));
     const challenge = yield* this.#nextAuthentication();
-    if ('code' in challenge) return failed(this.#said(challenge));
+    if ('code' in challenge) return this.#failedBy(challenge);
     if (challenge.kind !== 'sasl-continue') return failed('malformed answer: authentication out of order');
     yield* say(saslMessage(yield* login.final(challenge.text)));
     const outcome = yield* this.#nextAuthentication();
-    if ('code' in outcome) return failed(this.#said(outcome));
+    if ('code' in outcome) return this.#failedBy(outcome);
     return outcome.kind === 'sasl-final' && login.isProvenBy(outcome.text) ? null : failed('does not prove that it knows the password');
   }
 
@@ -133,15 +133,15 @@ export class PostgresTalk {
 
   *#askRole(): Talk<TalkEnd | null> {
     const result = yield* this.#ask('select pg_catalog.pg_is_in_recovery()');
-    if ('code' in result) return failed(`role cannot be asked: ${this.#said(result)}`, terminateMessage);
-    if (result.rows !== 1 || (result.first !== 't' && result.first !== 'f')) return failed('malformed answer to the question for its role', terminateMessage);
-    return result.first === 't' ? failed('is a replica', terminateMessage) : null;
+    if ('code' in result) return this.#failedBy(result, 'role cannot be asked: ', terminateMessage);
+    if (result.rows !== 1 || (result.first !== 't' && result.first !== 'f')) return failed('malformed answer to the question for its role', '', terminateMessage);
+    return result.first === 't' ? failed('is a replica', '', terminateMessage) : null;
   }
 
   *#askQuery(): Talk<TalkEnd | null> {
     const result = yield* this.#ask(this.#wanted.query);
-    if ('code' in result) return failed(`query failed: ${this.#said(result)}`, terminateMessage);
-    return result.hasColumns && result.rows === 0 ? failed('query found no row', terminateMessage) : null;
+    if ('code' in result) return this.#failedBy(result, 'query failed: ', terminateMessage);
+    return result.hasColumns && result.rows === 0 ? failed('query found no row', '', terminateMessage) : null;
   }
 
   *#ask(text: string): Talk<QueryResult | PostgresError> {
@@ -179,7 +179,7 @@ export class PostgresTalk {
     }
   }
 
-  #said({ code, text }: PostgresError): string {
-    return [code, this.#isPasswordKnown ? (WORDS[code] ?? '') : text].filter((part) => part !== '').join(' ');
+  #failedBy({ code, text }: PostgresError, before = '', goodbye?: Buffer): TalkEnd {
+    return this.#isPasswordKnown ? failed(`${before}${code} ${WORDS[code] ?? ''}`, '', goodbye) : failed(`${before}${code}`, text, goodbye);
   }
 }

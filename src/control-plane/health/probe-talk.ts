@@ -7,7 +7,7 @@
  *   function* askPing(): Talk {
  *     yield* say('PING\r\n');
  *     const answer = yield* read(line(1024));
- *     return answer.toString('latin1') === '+PONG\r\n' ? { passed: true } : failed('answered PING with something else');
+ *     return answer.toString('latin1') === '+PONG\r\n' ? { passed: true } : failed('answered', answer.toString('latin1'));
  *   }
  *   probe: (target, options, context) => talk(target, context, askPing(), { secrets: [options.password] }),
  *
@@ -18,8 +18,8 @@
  *   backend that talks on is cut off;
  * - reasons: those of connect-failure.ts without a connection; `connection
  *   reset`, `closed before it answered`, `closed in the middle of its answer`,
- *   `answer is larger than N bytes`, else the script's own, with every secret
- *   masked, on one line of bounded length;
+ *   `answer is larger than N bytes`, else the script's own, and behind it what
+ *   the backend said, every secret masked, on one line of bounded length;
  * - closing is gentle: `goodbye`, our FIN, and then the backend's last words are
  *   dropped, so that it does not see a reset. A backend that goes on too long, or
  *   with too much, is reset all the same.
@@ -43,7 +43,7 @@ const LINGER_MS = 1000;
 export interface TalkOptions {
   /** Default: 64 KiB. */
   readonly bytesMax?: number;
-  /** Masked wherever the backend repeats them; absent ones and empty ones are passed over. */
+  /** Masked where the backend repeats them; absent ones and empty ones are passed over. */
   readonly secrets?: readonly (string | null | undefined)[];
 }
 
@@ -125,7 +125,7 @@ class Conversation {
       const latencyMs = this.#context.clock.monotonicMs() - this.#startMs;
       this.#decide(end.claim === undefined ? { ok: true, latencyMs } : { ok: true, latencyMs, claim: end.claim });
     } else {
-      this.#decide({ ok: false, reason: reasonText(end.reason, this.#secrets) });
+      this.#decide({ ok: false, reason: reasonText(end.reason, end.said, this.#secrets) });
     }
     if (end.goodbye !== undefined) this.#write(end.goodbye);
     this.#leave();

@@ -10,6 +10,7 @@
  */
 import type { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
+import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
 
 export interface ProbeTarget {
@@ -24,6 +25,8 @@ export interface ProbeContext {
   /** Aborts when the attempt has taken too long or is no longer wanted. */
   readonly signal: AbortSignal;
   readonly dial: Dial;
+  /** Absent: this machine's network. */
+  readonly dialUdp?: DialUdp;
   readonly clock: Clock;
 }
 

@@ -1,15 +1,25 @@
 /** Every probe type, one sorted line each. */
+import { dnsProbe } from './dns-probe.ts';
 import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
+import { memcachedProbe } from './memcached-probe.ts';
 import { postgresProbe } from './postgres-probe.ts';
 import type { ProbeDefinition } from './probe.ts';
+import { redisProbe } from './redis-probe.ts';
+import { smtpProbe } from './smtp-probe.ts';
 import { tcpProbe } from './tcp-probe.ts';
+import { udpProbe } from './udp-probe.ts';
 
 export const probeDefinitions: readonly ProbeDefinition[] = [
+  dnsProbe,
   grpcProbe,
   httpProbe,
+  memcachedProbe,
   postgresProbe,
+  redisProbe,
+  smtpProbe,
   tcpProbe,
+  udpProbe,
 ];
 
 export function probeDefinition(name: string): ProbeDefinition | undefined {

@@ -11,8 +11,10 @@
  * - whatever a length field of the peer claims is bounded before it is believed;
  * - work that takes more than a fraction of a millisecond (password hashes) is
  *   `compute`, and bounded by the script whatever the peer asks for;
- * - texts of the peer may go into a reason as they are: who plays the script
- *   masks the secrets, drops control characters, and shortens.
+ * - words of the peer's go into `said`, which stands behind the reason, and never
+ *   into the reason itself. In `said` they may be as they are: who plays the
+ *   script masks the secrets, drops control characters, and shortens. Our own
+ *   words are not masked, or a password such as "wrong" would show by its gap.
  */
 
 export type TalkEnd =
@@ -23,7 +25,14 @@ export type TalkEnd =
       /** Sent before the connection is closed. */
       readonly goodbye?: Buffer;
     }
-  | { readonly passed: false; readonly reason: string; readonly goodbye?: Buffer };
+  | {
+      readonly passed: false;
+      /** Our own words. */
+      readonly reason: string;
+      /** Words of the backend's. */
+      readonly said?: string;
+      readonly goodbye?: Buffer;
+    };
 
 /** How long the message at the start of `bytes` is; 0: not whole yet. Asked again with each read, so it looks at little. */
 export type Framing = (bytes: Buffer) => number;
@@ -37,7 +46,7 @@ export type TalkStep =
 /** A script, or a part of one that comes to a `Result`. */
 export type Talk<Result = TalkEnd> = Generator<TalkStep, Result, unknown>;
 
-/** The backend's answer cannot be understood. The message is the reason. */
+/** The backend's answer cannot be understood. The message is the reason, and holds no word of the backend's. */
 export class BadAnswer extends Error {}
 
 export function* say(bytes: Buffer | string): Talk<void> {
@@ -53,8 +62,8 @@ export function* compute<Result>(work: { readonly later: () => Promise<Result>; 
   return (yield { kind: 'compute', ...work }) as Result;
 }
 
-export function failed(reason: string, goodbye?: Buffer): TalkEnd {
-  return goodbye === undefined ? { passed: false, reason } : { passed: false, reason, goodbye };
+export function failed(reason: string, said = '', goodbye?: Buffer): TalkEnd {
+  return goodbye === undefined ? { passed: false, reason, said } : { passed: false, reason, said, goodbye };
 }
 
 /** A message of so many bytes. */

@@ -29,7 +29,7 @@ function* questions(): Talk {
   yield* say('two\n');
   const second = yield* read(line(100));
   const text = `${first.toString('latin1')}${second.toString('latin1')}`;
-  return text === '1\n2\n' ? { passed: true, goodbye: Buffer.from('bye\n'), claim: 'first' } : failed(`answered ${text}`, Buffer.from('bye\n'));
+  return text === '1\n2\n' ? { passed: true, goodbye: Buffer.from('bye\n'), claim: 'first' } : failed('answered', text, Buffer.from('bye\n'));
 }
 
 /** Answers each line that comes. */

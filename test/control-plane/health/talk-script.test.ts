@@ -69,13 +69,17 @@ describe('a script', () => {
 });
 
 describe('a reason', () => {
-  it('is one line without secrets, and short', () => {
-    expect(reasonText("ERR unknown command 'AUTH'\r\nwith args 's3cret' and 's3'", ['s3', 's3cret', ''])).toBe("ERR unknown command 'AUTH' with args '***' and '***'");
+  it('is one line, short, without the secrets that the backend repeats', () => {
+    expect(reasonText('answered', "ERR unknown command 'AUTH'\r\nwith args 's3cret' and 's3'", ['s3', 's3cret', ''])).toBe("answered ERR unknown command 'AUTH' with args '***' and '***'");
     expect(reasonText('x\u0000\u001b[31my\u0085z\u2028')).toBe('x [31my z');
-    expect(reasonText('y'.repeat(500))).toHaveLength(121);
+    expect(reasonText('answered', 'y'.repeat(500))).toHaveLength(121);
   });
 
-  it('holds no secret that would have been cut in two', () => {
-    expect(reasonText(`${'x'.repeat(115)}password`, ['password'])).toBe(`${'x'.repeat(115)}***`);
+  it('shows no secret that is one of our own words by its gap', () => {
+    expect(reasonText('password is wrong', 'wrong', ['wrong'])).toBe('password is wrong ***');
+  });
+
+  it('holds no part of a secret that it is cut in', () => {
+    expect(reasonText('x'.repeat(114), 'password', ['password'])).toBe(`${'x'.repeat(114)} ***`);
   });
 });
