@@ -5,10 +5,12 @@ import { dialUdp, type DialUdp } from '../../src/net/dial-udp.ts';
 import { dial, type Dial } from '../../src/net/dial.ts';
 import type { ProbeDefinition, ProbeResult } from '../../src/control-plane/health/probe.ts';
 import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
+import { authenticate, supported } from '../support/cassandra-bytes.ts';
 import { DatagramBackend, refusingUdpPort } from '../support/datagram-backend.ts';
 import { emptySettings, servingFrames } from '../support/http2-frames.ts';
-import { postgresBegin } from '../support/postgres-transcript.ts';
+import { document, opMsg, primaryFields } from '../support/mongodb-bytes.ts';
 import { OddBackend, refusingPort } from '../support/odd-backends.ts';
+import { postgresBegin } from '../support/postgres-transcript.ts';
 
 /** What a test needs of a backend, of whatever transport. */
 interface Backend {
@@ -21,10 +23,12 @@ interface Backend {
 
 /** A backend that each type calls well; a new type adds its own line. */
 const well: Readonly<Record<string, () => Promise<Backend>>> = {
+  cassandra: () => OddBackend.start((socket) => void socket.on('data', (request) => socket.write(request[4] === 5 ? supported : authenticate))),
   dns: () => DatagramBackend.start((query, answer) => answer(Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x80]), query.subarray(4)]))),
   grpc: () => OddBackend.start((socket) => void socket.once('data', () => socket.write(Buffer.concat([emptySettings, ...servingFrames])))),
   http: () => OddBackend.answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
   memcached: () => OddBackend.answering('VERSION 1.6.18\r\n', { close: false }),
+  mongodb: () => OddBackend.start((socket) => void socket.once('data', () => socket.write(opMsg(document(primaryFields))))),
   postgres: () => OddBackend.answering(postgresBegin.toString('latin1')),
   redis: () => OddBackend.answering('+PONG\r\n', { close: false }),
   smtp: () => OddBackend.start((socket) => void socket.on('data', (bytes) => socket.write(`${bytes.toString().startsWith('EHLO') ? '250 ok' : '221 bye'}\r\n`)).write('220 ready\r\n')),

@@ -1,8 +1,10 @@
 /** Every probe type, one sorted line each. */
+import { cassandraProbe } from './cassandra-probe.ts';
 import { dnsProbe } from './dns-probe.ts';
 import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
 import { memcachedProbe } from './memcached-probe.ts';
+import { mongodbProbe } from './mongodb-probe.ts';
 import { postgresProbe } from './postgres-probe.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { redisProbe } from './redis-probe.ts';
@@ -11,10 +13,12 @@ import { tcpProbe } from './tcp-probe.ts';
 import { udpProbe } from './udp-probe.ts';
 
 export const probeDefinitions: readonly ProbeDefinition[] = [
+  cassandraProbe,
   dnsProbe,
   grpcProbe,
   httpProbe,
   memcachedProbe,
+  mongodbProbe,
   postgresProbe,
   redisProbe,
   smtpProbe,
