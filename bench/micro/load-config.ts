@@ -33,7 +33,7 @@ for (let round = 0; round < ROUNDS; round++) {
     const value = stage('schema', () => checkSchema(config, tree!, problems));
     stage('cross-checks', () => crossCheck(value, tree!, problems, { folder: '/', pluginsDir: null, descriptorsMax: null, adminBind: null, store: null, pluginsGiven: false }));
     if (problems.hasErrors) throw new Error('the generated config does not load: the figures would mean nothing');
-    const snapshot = stage('compile', () => compile(value as Config, { number: 1, sha, effectiveSha, folder: '/', adminBind: null, store: null, stdoutIsTerminal: false }));
+    const snapshot = stage('compile', () => compile(value as Config, { number: 1, sha, effectiveSha, tree: tree!, folder: '/', adminBind: null, store: null, stdoutIsTerminal: false }));
     stage('encode', () => encodeSnapshot(snapshot));
   });
 }

@@ -330,7 +330,6 @@ function unionStep(schema: z.core.$ZodUnion, note: Note): Step {
   return (node, trail, walk) => {
     if (node.kind === 'list') {
       if (list !== undefined) return list(node, trail, walk);
-      if (note.laterList === true) return report(walk, node.at, trail, 'a list is not built yet', { expected: note.expected });
     } else if (node.kind === 'map') {
       if (mapStep !== undefined) return mapStep(node, trail, walk);
     } else if (node.value !== null) {

@@ -1,16 +1,19 @@
 /** A checked config → the snapshot that the data plane runs. Nothing is checked here, and nothing can fail. */
 import { resolve } from 'node:path';
 import { findBalancer } from '../data-plane/balance/registry.ts';
-import type { AdminSpec, AlgorithmSpec, BackendSpec, BindSpec, HealthSpec, LogSpec, PoolSpec, Snapshot, TierSpec } from '../shared/snapshot.ts';
+import { isRolePool, type AdminSpec, type AlgorithmSpec, type BackendSpec, type BindSpec, type LogSpec, type PoolSpec, type Snapshot, type TierSpec } from '../shared/snapshot.ts';
+import { compileHealths } from './compile-health.ts';
 import { compileListener, steps } from './compile-listener.ts';
 import { isModulePath } from './schema/algorithm.ts';
 import type { Config } from './schema/config.ts';
-import { scheduleKeys } from './schema/health.ts';
+import { nodeAt, type MapNode } from './yaml-tree.ts';
 
 export interface CompileOptions {
   readonly number: number;
   readonly sha: string;
   readonly effectiveSha: string;
+  /** What the config was read from: tells which values came from elsewhere. */
+  readonly tree: MapNode;
   /** Folder of the config file: relative paths start there. */
   readonly folder: string;
   /** Given by a flag in place of the file's `admin.bind`; null: none. */
@@ -29,7 +32,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     sha: options.sha,
     effectiveSha: options.effectiveSha,
     listeners: Object.entries(config.listeners).map(([name, listener]) => compileListener(name, listener)),
-    pools: Object.entries(config.pools).map(([name, pool]) => compilePool(name, pool, options.folder)),
+    pools: Object.entries(config.pools).map(([name, pool]) => compilePool(name, pool, options)),
     tier: compileTier(config.tier, options),
     drain: { delayMs: config.drain.delay, timeoutMs: config.drain.timeout, removedMs: config.drain.removed },
     admin: compileAdmin(config.admin, options),
@@ -41,8 +44,9 @@ function compileTier({ name, store, heartbeat, lease, probers }: Config['tier'],
   return { name, store: options.store ?? store, heartbeatMs: heartbeat, leaseMs: lease, probers };
 }
 
-function compilePool(name: string, pool: Pool, folder: string): PoolSpec {
+function compilePool(name: string, pool: Pool, { folder, tree }: CompileOptions): PoolSpec {
   const { outlier, connections } = pool;
+  const health = compileHealths(pool.health ?? [], nodeAt(tree, ['pools', name, 'health']));
   return {
     name,
     algorithm: compileAlgorithm(pool.algorithm, folder),
@@ -51,9 +55,10 @@ function compilePool(name: string, pool: Pool, folder: string): PoolSpec {
     onDown: pool.onDown,
     fence: pool.fence,
     backends: pool.backends.map(compileBackend),
-    health: pool.health === undefined ? null : compileHealth(pool.health),
+    health,
     outlier: outlier === 'off' ? null : { consecutiveFailures: outlier.consecutiveFailures, ejectForMs: outlier.ejectFor, maxEjectedShare: outlier.maxEjected },
-    panicShare: pool.panicThreshold,
+    // A backend without the role must never be used for want of another.
+    panicShare: isRolePool({ health }) ? 0 : pool.panicThreshold,
     connections: { perBackend: connections.perBackend, connectTimeoutMs: steps(connections.connectTimeout), idleMs: steps(connections.idle) },
   };
 }
@@ -66,20 +71,6 @@ function compileAlgorithm({ name, key, ...options }: Pool['algorithm'], folder: 
   const isOwn = isModulePath(name);
   const fixedKey = isOwn ? undefined : findBalancer(name)?.fixedKey;
   return { name: isOwn ? 'module' : name, module: isOwn ? resolve(folder, name) : null, options, key: fixedKey ?? key ?? { kind: 'client-ip', name: '' } };
-}
-
-function compileHealth(health: NonNullable<Pool['health']>): HealthSpec {
-  return {
-    type: health.type,
-    options: Object.fromEntries(Object.entries(health).filter(([key]) => !scheduleKeys.has(key))),
-    role: health.role ?? null,
-    port: health.port ?? null,
-    intervalMs: health.interval,
-    timeoutMs: health.timeout,
-    rise: health.rise,
-    fall: health.fall,
-    fastIntervalMs: health.fastInterval,
-  };
 }
 
 function compileAdmin(admin: Config['admin'], options: CompileOptions): AdminSpec {

@@ -179,7 +179,7 @@ class CrossCheck {
     if (udpListener !== undefined && pool.proxyProtocol !== undefined && pool.proxyProtocol !== 'off') {
       this.#fail([...at, 'proxyProtocol'], `cannot be sent with the datagrams of listener ${udpListener}`, { expected: 'off, or another pool for the udp listener' });
     }
-    const hasRole = pool.health?.role !== undefined;
+    const hasRole = pool.health?.some((check) => check?.role !== undefined) === true;
     if (pool.fence === true && !hasRole && this.#isWhole) this.#fail([...at, 'fence'], 'stands in a pool without role: primary', { expected: 'a health check with role: primary, or no fence' });
     else if (pool.fence === true && this.#store === 'none') this.#warn([...at, 'fence'], 'stops nothing, since there is no store to be cut off from', VALUE, { expected: 'tier.store, or no fence' });
     const threshold = hasRole ? nodeAt(this.#tree, ['pools', name, 'panicThreshold']) : null;

@@ -93,7 +93,7 @@ export function loadConfigText(bytes: string | Uint8Array, file: string, options
     });
     if (!problems.hasErrors) {
       // Without errors nothing was left out, so the value is what the schema promises.
-      const written = { number: options.number ?? 1, sha, effectiveSha, folder, adminBind: bind, store: options.store ?? null, stdoutIsTerminal: options.stdoutIsTerminal ?? false };
+      const written = { number: options.number ?? 1, sha, effectiveSha, tree, folder, adminBind: bind, store: options.store ?? null, stdoutIsTerminal: options.stdoutIsTerminal ?? false };
       snapshot = withModuleCode(compile(value as Config, written));
     }
   }

@@ -20,6 +20,7 @@ import type { LastResult } from './health/check.ts';
 import type { TierPace } from './health/duty.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { PoolCount } from './health/pool-counts.ts';
+import { labelled, type RowCheck } from './health/row-verdict.ts';
 import type { VerdictEvent } from './health/verdicts.ts';
 import { parseBeside, type Beside } from './membership/beside.ts';
 import type { LinkState, Membership, MembershipEvents } from './membership/membership.ts';
@@ -62,7 +63,7 @@ export interface BackendDetail {
   readonly reason: string;
   /** Members whose reports decided its verdict; empty: none did. */
   readonly by: readonly string[];
-  /** Of its last probe by this proxy; null: none yet, or it is not probed here. */
+  /** Of its last probe by this proxy, of several checks one that failed; null: none yet, or it is not probed here. */
   readonly lastResult: LastResult | null;
   /** null: none, the file's state and weight hold. */
   readonly operator: OperatorEntry | null;
@@ -148,7 +149,7 @@ export class Backends {
     if (snapshot.tier !== undefined) this.#pace = snapshot.tier;
     const placed = placeBackends(snapshot, rows, this.#table);
     this.#identities = new Map(placed.map(({ number, pool, backend }) => [number, { pool: pool.name, address: backend.address }]));
-    this.#probedPools = new Set(snapshot.pools.filter(({ health }) => health !== null).map(({ name }) => name));
+    this.#probedPools = new Set(snapshot.pools.filter(({ health }) => health.length > 0).map(({ name }) => name));
     yield* this.#operatorStates.apply(placed);
     this.#addresses.apply(placed);
     yield* this.#monitor.apply(placed);
@@ -173,21 +174,22 @@ export class Backends {
   detail(rowNumber: number): BackendDetail {
     const identity = this.#identities.get(rowNumber);
     const standing = this.#monitor.verdicts.standing(rowNumber);
-    const lastResult = this.#monitor.checkOf(rowNumber)?.lastResult ?? null;
+    const checks = this.#monitor.checksOf(rowNumber);
+    const told = checks.find(({ check }) => check.lastResult?.passed === false) ?? checks.find(({ check }) => check.lastResult !== null);
+    const lastResult = told?.check.lastResult ?? null;
     const isDoubted = lastResult?.passed === false && this.#table.backend(rowNumber).verdict === 'up';
     return {
       sinceMs: standing?.sinceMs ?? 0,
-      reason: isDoubted ? lastResult.reason : (standing?.reason ?? ''),
+      reason: isDoubted ? labelled(told!, lastResult.reason) : (standing?.reason ?? ''),
       by: standing?.by ?? [],
       lastResult,
       operator: identity === undefined ? null : this.#operatorStates.get(identity.pool, identity.address),
     };
   }
 
-  /** Identity of the check behind a row, by which the tier's reports are asked for; null: none is probed. */
-  checkOf(rowNumber: number): string | null {
-    const check = this.#monitor.checkOf(rowNumber);
-    return check === undefined || check.plan === null ? null : check.key;
+  /** Checks behind a row that are probed, by which the tier's reports are asked for. */
+  checksOf(rowNumber: number): readonly RowCheck[] {
+    return this.#monitor.checksOf(rowNumber).flatMap(({ check, label }) => (check.plan === null ? [] : [{ key: check.key, label }]));
   }
 
   /** Of a pool's probes since the process started; null: it has none. */

@@ -174,11 +174,17 @@ export interface PoolSpec {
   /** A role pool that stops when this proxy is cut off from the store. */
   readonly fence: boolean;
   readonly backends: readonly BackendSpec[];
-  readonly health: HealthSpec | null;
+  /** All must pass; empty: not probed. */
+  readonly health: readonly HealthSpec[];
   readonly outlier: OutlierSpec | null;
   /** Share of a priority's ready weight that must be usable, 0 to 1; 0 never panics. */
   readonly panicShare: number;
   readonly connections: { readonly perBackend: number; readonly connectTimeoutMs: number; readonly idleMs: number };
+}
+
+/** Whether only the backend that has a role, of those that are up, is used: such a pool never panics. */
+export function isRolePool(pool: Pick<PoolSpec, 'health'>): boolean {
+  return pool.health.some(({ role }) => role !== null);
 }
 
 export interface AlgorithmSpec {
@@ -219,6 +225,8 @@ export interface HealthSpec {
   readonly type: string;
   /** Options of that type, checked by its own schema, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Names of options whose values are secrets, or came from a file or the environment: they stand in no log, status, reason or name. */
+  readonly hidden: readonly string[];
   /** Passes only for the backend that has this role; null: whatever its role is. */
   readonly role: 'primary' | null;
   /** Probed instead of the backend's port; null: the same. */

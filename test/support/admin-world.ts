@@ -8,6 +8,7 @@ import type { LastReload, PoolProbeCounts, RunningConfig, TierFigures, WorkerVie
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AdminContext, BackendNote, BackendStateChange, CommandOutcome, ConfigVersion, ReloadOutcome } from '../../src/control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../src/control-plane/admin/admin-server.ts';
+import type { RowCheck } from '../../src/control-plane/health/row-verdict.ts';
 import type { ConfigDesk } from '../../src/control-plane/rollout/config-desk.ts';
 import type { MemberOrders } from '../../src/control-plane/member-orders.ts';
 import type { Membership } from '../../src/control-plane/membership/membership.ts';
@@ -140,8 +141,9 @@ export class AdminWorld implements AdminContext {
   memberOrders(): MemberOrders | null {
     return this.orders;
   }
-  checkOf(row: number): string | null {
-    return this.checks.get(row) ?? null;
+  checksOf(row: number): readonly RowCheck[] {
+    const key = this.checks.get(row);
+    return key === undefined ? [] : [{ key, label: '' }];
   }
   configText(): string {
     return this.text;

@@ -10,11 +10,12 @@ export interface PoolSketch {
   readonly name: string;
   /** Addresses, or more of a backend. */
   readonly backends: readonly (string | (Partial<BackendSpec> & { readonly address: string }))[];
-  readonly health?: HealthSpec | null;
+  readonly health?: HealthSpec | readonly HealthSpec[] | null;
+  readonly proxyProtocol?: PoolSpec['proxyProtocol'];
 }
 
 export function healthSpec(changes: Partial<HealthSpec> = {}): HealthSpec {
-  return { type: 'tcp', options: { send: '', expect: '' }, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500, ...changes };
+  return { type: 'tcp', options: { send: '', expect: '' }, hidden: [], role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500, ...changes };
 }
 
 export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec {
@@ -24,8 +25,8 @@ export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec
   return { host, port: Number(given.address.slice(colon + 1)), named: isIP(host) === 0, weight: 1, priority: 0, state: 'ready', ...given };
 }
 
-export function poolSpec({ name, backends, health = null }: PoolSketch): PoolSpec {
-  return { ...plainPool(name, []), backends: backends.map(backendSpec), health };
+export function poolSpec({ name, backends, health = null, proxyProtocol = 'off' }: PoolSketch): PoolSpec {
+  return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol };
 }
 
 /** Gives each (pool, address) a row of its own, and the same one each time. */

@@ -64,7 +64,7 @@ export function makePool(ports: readonly number[], patch: PoolPatch = {}): PoolS
     proxyProtocol: 'off',
     onDown: 'keep',
     fence: false,
-    health: null,
+    health: [],
     outlier: null,
     panicShare: 0.5,
     connections: { perBackend: 0, connectTimeoutMs: 2000, idleMs: 4000 },

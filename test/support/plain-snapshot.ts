@@ -39,7 +39,7 @@ export function plainPool(name: string, addresses: readonly string[]): PoolSpec 
     onDown: 'keep',
     fence: false,
     backends: addresses.map(plainBackend),
-    health: null,
+    health: [],
     outlier: null,
     panicShare: 0.5,
     connections: { perBackend: 0, connectTimeoutMs: 2000, idleMs: 4000 },

@@ -33,7 +33,7 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
     membership: () => proxy.place?.membership ?? null,
     memberOrders: () => proxy.place?.orders ?? null,
     tier: () => proxy.place?.figures() ?? null,
-    checkOf: (row) => backends.backends?.checkOf(row) ?? null,
+    checksOf: (row) => backends.backends?.checksOf(row) ?? [],
     configDesk: () => proxy.place?.desk ?? null,
     configText: () => rollout.text,
     configVersions: () => rollout.versions,

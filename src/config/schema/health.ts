@@ -1,4 +1,4 @@
-/** `health` of a pool: a type, or a map with its options; the types are those of the probe registry. */
+/** `health` of a pool: a type, a map with its options, or a list of these; the types are those of the probe registry. */
 import { z } from 'zod';
 import { probeDefinitions } from '../../control-plane/health/registry.ts';
 import { isSecretOption } from '../../control-plane/health/secret-option.ts';
@@ -12,6 +12,7 @@ const PLANNED = ['udp', 'grpc', 'redis', 'mysql', 'postgres', 'mongodb', 'memcac
 const DEFAULT_TYPE = 'http';
 const names = probeDefinitions.map((definition) => definition.name);
 const TYPE_FORM = `${alternatives(names)}, or a map with type and options`;
+export const HEALTH_FORM = `${TYPE_FORM}; or a list`;
 
 /** What every type has beside its own options. */
 const schedule = {
@@ -59,7 +60,6 @@ const short = leaf(z.enum(names), ['string'], TYPE_FORM, (value: string) => {
 export const health = note(z.union([short, ...maps.values()]), {
   expected: TYPE_FORM,
   longForm: 'type',
-  laterList: true,
   choose: (read) => {
     const type = read('type');
     const map = choose(type === undefined ? DEFAULT_TYPE : type);

@@ -40,8 +40,6 @@ export interface Note {
   readonly choose?: ChooseMap;
   /** For a union: a scalar is short for a map with this key alone. */
   readonly longForm?: string;
-  /** For a union: a list has a meaning, but not in this release. */
-  readonly laterList?: true;
   /** For a union of one thing and a list of it, in place of its transform: what one is, and the list. */
   readonly item?: z.core.$ZodType;
   readonly list?: z.core.$ZodType;

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { backendAddress, type BackendAddress } from './addresses.ts';
 import { algorithm } from './algorithm.ts';
-import { health } from './health.ts';
-import { choice, choiceOrOff, duration, flag, off, share, whole } from './leaves.ts';
+import { health, HEALTH_FORM } from './health.ts';
+import { choice, choiceOrOff, duration, flag, off, oneOrMany, share, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
 
 const BACKEND_FORM = 'an address such as 10.0.0.11:8080, or a map with address';
@@ -43,6 +43,8 @@ const protocol = leaf<'http1', 'http1'>(z.literal('http1'), ['string'], 'http1',
   return new Fault(['h2', 'h2c'].includes(value) ? 'is not built yet' : 'is not known here');
 });
 
+const healths = note(oneOrMany(health, HEALTH_FORM), { longForm: 'type' });
+
 export const pool = note(
   z.strictObject({
     algorithm: algorithm.prefault('round-robin').describe('How a backend is picked: a name, or a map with name, key and options.'),
@@ -51,7 +53,7 @@ export const pool = note(
     proxyProtocol: choiceOrOff(['v1', 'v2']).prefault('off').describe('The PROXY header that connections to backends begin with, those of probes too.'),
     onDown: choice(['keep', 'close']).prefault('keep').describe('Connections of tcp listeners to a backend that goes down.'),
     fence: flag().prefault(false).describe('In a pool with role: primary: stop when cut off from the store, so that no two primaries are ever served.'),
-    health: health.optional().describe('How backends are probed: a type, or a map. Absent: not at all.'),
+    health: healths.optional().describe('How backends are probed: a type, a map, or a list of them, of which all must pass. Absent: not at all.'),
     outlier: note(z.union([off('off, or a map'), outlierMap]), { expected: 'off, or a map' }).prefault({}).describe('Ejects backends that fail under traffic; off: none.'),
     panicThreshold: share().prefault('50%').describe('Usable share of the ready weight below which the next priority joins, or all backends are used. 0%: never.'),
     connections: connections.prefault({}).describe('Connections to the backends.'),

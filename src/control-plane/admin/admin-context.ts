@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { EventLog, ProxyState } from '../../observe/event-log.ts';
 import type { MetricsSource } from '../../observe/metrics-source.ts';
 import type { BackendState } from '../../shared/snapshot.ts';
+import type { RowCheck } from '../health/row-verdict.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberOrders } from '../member-orders.ts';
 import type { ConfigDesk } from '../rollout/config-desk.ts';
@@ -79,8 +80,8 @@ export interface AdminContext extends MetricsSource {
   membership(): Membership | null;
   /** What operators said of whole members; null: there is no store. */
   memberOrders(): MemberOrders | null;
-  /** Identity of the check behind a row; null: none. */
-  checkOf(row: number): string | null;
+  /** Checks behind a row that are probed. */
+  checksOf(row: number): readonly RowCheck[];
   /** The tier's config: what has been published, and publishing; null: there is no store, the file rules. */
   configDesk(): ConfigDesk | null;
   /** Text of the running config, as read from the file. */

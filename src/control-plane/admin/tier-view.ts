@@ -7,6 +7,7 @@
  */
 import { yieldToLoop } from '../../base/clock.ts';
 import type { RunningConfig } from '../../observe/metrics-source.ts';
+import { labelled } from '../health/row-verdict.ts';
 import { parseBeside, type Beside, type Traffic } from '../membership/beside.ts';
 import type { Member, Membership } from '../membership/membership.ts';
 import type { MemberOrder } from '../member-orders.ts';
@@ -159,7 +160,7 @@ async function* verdictRows(context: AdminContext, config: RunningConfig, member
 type Sightings = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 async function sightings(context: AdminContext, membership: Membership | null, unwell: readonly Placed[]): Promise<Sightings> {
-  const checks = [...new Set(unwell.map(({ row }) => context.checkOf(row)).filter((check) => check !== null))];
+  const checks = [...new Set(unwell.flatMap(({ row }) => context.checksOf(row).map(({ key }) => key)))];
   if (membership === null || checks.length === 0) return new Map();
   return membership.store.reports(checks).catch(() => new Map());
 }
@@ -168,10 +169,12 @@ function verdictRow(context: AdminContext, { pool, backend, row }: Placed, seen:
   const { verdict, ejected } = context.table.backend(row);
   const note = context.backendNote(row);
   const since = new Date(note.sinceMs).toISOString();
-  const reports = [...(seen.get(context.checkOf(row) ?? '') ?? [])].flatMap(([member, text]) => {
-    const parts = /^(up|down) (\d+) (.*)$/s.exec(text);
-    return parts === null ? [] : [{ member, verdict: parts[1] as 'up' | 'down', reason: parts[3]!, at: new Date(Number(parts[2])).toISOString() }];
-  });
+  const reports = context.checksOf(row).flatMap((check) =>
+    [...(seen.get(check.key) ?? [])].flatMap(([member, text]) => {
+      const parts = /^(up|down) (\d+) (.*)$/s.exec(text);
+      return parts === null ? [] : [{ member, verdict: parts[1] as 'up' | 'down', reason: labelled(check, parts[3]!), at: new Date(Number(parts[2])).toISOString() }];
+    }),
+  );
   const own = { member: context.node, verdict, reason: note.reason, at: since };
   return { pool: pool.name, address: backend.address, verdict, ejected, since, seenBy: reports.length === 0 ? [own] : reports.sort((a, b) => compareText(a.member, b.member)) };
 }

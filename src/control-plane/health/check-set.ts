@@ -8,16 +8,18 @@
 import type { SlicedWork } from '../../base/clock.ts';
 import type { Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
-import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
+import type { PoolSpec } from '../../shared/snapshot.ts';
 import type { VerdictEntry } from '../store/entry-texts.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
-import { Check, checkKey, digestOf, type ProbePlan } from './check.ts';
-import { probeDefinition } from './registry.ts';
+import { CheckIdentities, checkKey, hiddenValues, type AskedCheck, type ProbePlan } from './check-identity.ts';
+import { Check, type AskedRow, type CheckRow } from './check.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export interface CheckChanges {
   readonly added: readonly Check[];
   readonly kept: readonly Check[];
+  /** Those of `kept` that are probed with another secret now. */
+  readonly renewed: readonly Check[];
   readonly removed: readonly Check[];
 }
 
@@ -45,8 +47,9 @@ export class CheckSet {
     return this.#index.byName.get(name) ?? [];
   }
 
-  ofRow(rowNumber: number): Check | undefined {
-    return this.#index.byRow.get(rowNumber);
+  /** In the order of the pool's `health`. */
+  ofRow(rowNumber: number): readonly CheckRow[] {
+    return this.#index.byRow.get(rowNumber) ?? [];
   }
 
   /**
@@ -66,21 +69,51 @@ export class CheckSet {
 
     const added: Check[] = [];
     const kept: Check[] = [];
+    const renewed: Check[] = [];
+    const grounds = new Map<Check, VerdictEntry>();
     for (const [key, group] of groups) {
       const known = former.get(key);
       const check = known ?? new Check(key, group.rows[0]!.backend, group.plan);
       (known === undefined ? added : kept).push(check);
+      if (renew(check, group.plan)) renewed.push(check);
       // Nobody probes what is disabled, so what the tier may still hold of it is no news.
       const ofTier = group.rows.every(({ row }) => row.state === 'disabled') ? undefined : this.#ofTier.get(key);
-      if (known === undefined) check.restart(ofTier?.verdict ?? inheritedVerdict(group.rows.filter(({ number }) => formerRows.has(number))));
+      if (known === undefined) check.restart(ofTier?.verdict ?? this.#inherited(group.rows.filter(({ number }) => formerRows.has(number)), groups));
+      if (ofTier !== undefined) grounds.set(check, ofTier);
       check.replaceRows(group.rows);
       next.add(check);
-      if (check.verdict !== 'unknown') this.#verdicts.give(check.rows, check.verdict, ofTier ?? { reason: 'as found by the same check' });
       if (next.checks.size % BACKENDS_PER_TURN === 0) yield;
     }
+    yield* this.#settle(next, grounds);
     this.#index = next;
     for (const [number, row] of formerRows) if (!next.rows.has(number)) this.#depart(row);
-    return { added, kept, removed: [...former.values()].filter(({ key }) => !groups.has(key)) };
+    return { added, kept, renewed, removed: [...former.values()].filter(({ key }) => !groups.has(key)) };
+  }
+
+  /** Rows get their verdicts once all of their checks are known. */
+  *#settle(next: CheckIndex, grounds: ReadonlyMap<Check, VerdictEntry>): SlicedWork {
+    let count = 0;
+    for (const check of next.checks.values()) {
+      for (const row of check.rows) row.peers = next.byRow.get(row.number)!;
+      if (check.verdict !== 'unknown') check.ground = grounds.get(check) ?? { reason: 'as found by the same check' };
+      if (++count % BACKENDS_PER_TURN === 0) yield;
+    }
+    for (const check of next.checks.values()) {
+      if (check.verdict !== 'unknown') this.#verdicts.give(check, check.ground);
+      if (++count % BACKENDS_PER_TURN === 0) yield;
+    }
+  }
+
+  /**
+   * Of checks that now are one and disagreed, none is believed: their rows stay
+   * as they are until its first result. Neither is what another check explains,
+   * which stays: its own part may have been well.
+   */
+  #inherited(rows: readonly PlacedBackend[], groups: ReadonlyMap<string, Group>): Verdict {
+    const verdict = rows[0]?.row.verdict ?? 'unknown';
+    if (!rows.every(({ row }) => row.verdict === verdict)) return 'unknown';
+    const isExplained = verdict === 'down' && rows.every(({ number }) => this.ofRow(number).some(({ check }) => check.verdict === 'down' && groups.has(check.key)));
+    return isExplained ? 'unknown' : verdict;
   }
 
   #depart(row: PlacedBackend): void {
@@ -93,12 +126,16 @@ export class CheckSet {
 class CheckIndex {
   readonly checks = new Map<string, Check>();
   readonly rows = new Map<number, PlacedBackend>();
-  readonly byRow = new Map<number, Check>();
+  readonly byRow = new Map<number, CheckRow[]>();
   readonly byName = new Map<string, Check[]>();
 
   add(check: Check): void {
     this.checks.set(check.key, check);
-    for (const { number } of check.rows) this.byRow.set(number, check);
+    for (const row of check.rows) {
+      const peers = this.byRow.get(row.number);
+      if (peers === undefined) this.byRow.set(row.number, [row]);
+      else peers.splice(peers.findLastIndex(({ place }) => place < row.place) + 1, 0, row);
+    }
     if (!check.backend.named) return;
     const known = this.byName.get(check.backend.host);
     if (known === undefined) this.byName.set(check.backend.host, [check]);
@@ -108,39 +145,34 @@ class CheckIndex {
 
 interface Group {
   readonly plan: ProbePlan | null;
-  readonly rows: PlacedBackend[];
+  readonly rows: AskedRow[];
 }
 
 function* groupByCheck(placed: readonly PlacedBackend[]): SlicedWork<Map<string, Group>> {
   const groups = new Map<string, Group>();
+  const identities = new CheckIdentities();
   let pool: PoolSpec | null = null;
-  let digest = '';
-  let plan: ProbePlan | null = null;
+  let asked: readonly AskedCheck[] = [];
   let count = 0;
   for (const row of placed) {
     if (++count % BACKENDS_PER_TURN === 0) yield;
     if (row.pool !== pool) {
       pool = row.pool;
-      digest = digestOf(pool.health);
-      plan = planOf(pool.health);
+      asked = identities.of(pool);
     }
-    const key = checkKey(row.backend.address, digest);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { plan, rows: [row] });
-    else group.rows.push(row);
+    for (const { plan, digest, place, label } of asked) {
+      const key = checkKey(row.backend.address, digest);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { plan, rows: [{ ...row, place, label }] });
+      else group.rows.push({ ...row, place, label });
+    }
   }
   return groups;
 }
 
-function planOf(spec: HealthSpec | null): ProbePlan | null {
-  if (spec === null) return null;
-  const definition = probeDefinition(spec.type);
-  if (definition === undefined) throw new Error(`no probe type is called ${spec.type}`);
-  return { spec, definition };
-}
-
-/** Of checks that now are one and disagreed, none is believed: their rows stay as they are until its first result. */
-function inheritedVerdict(rows: readonly PlacedBackend[]): Verdict {
-  const verdict = rows[0]?.row.verdict ?? 'unknown';
-  return rows.every(({ row }) => row.verdict === verdict) ? verdict : 'unknown';
+/** Whether a check that stays is probed with another secret. */
+function renew(check: Check, plan: ProbePlan | null): boolean {
+  if (check.plan === null || plan === null || hiddenValues(check.plan.spec) === hiddenValues(plan.spec)) return false;
+  check.plan = plan;
+  return true;
 }

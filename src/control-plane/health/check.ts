@@ -1,17 +1,17 @@
 /**
  * A check: an address as written with a health spec, probed once however many
- * pools name it; what it finds holds for each of their rows. A backend whose
- * pool has no health is one as well, so that it has a verdict, but is not
- * probed.
+ * pools name it; what it finds counts for each of their rows, together with the
+ * row's other checks. A backend whose pool has no health is one as well, so
+ * that it has a verdict, but is not probed.
  */
-import { createHash } from 'node:crypto';
 import type { Verdict } from '../../shared/backend-table.ts';
-import type { BackendSpec, HealthSpec } from '../../shared/snapshot.ts';
+import type { BackendSpec } from '../../shared/snapshot.ts';
 import type { PlacedBackend } from '../backend-rows.ts';
+import type { ProbePlan } from './check-identity.ts';
 import type { Assignment } from './duty.ts';
 import { EjectionPasses } from './ejections.ts';
-import type { ProbeDefinition } from './probe.ts';
 import { RiseFall } from './rise-fall.ts';
+import type { Ground } from './verdicts.ts';
 
 export interface LastResult {
   readonly passed: boolean;
@@ -23,16 +23,20 @@ export interface LastResult {
   readonly atMs: number;
 }
 
-/** What a check needs to be probed. */
-export interface ProbePlan {
-  readonly spec: HealthSpec;
-  readonly definition: ProbeDefinition;
+/** A row whose verdict the check has a part in. */
+export interface CheckRow extends PlacedBackend {
+  readonly check: Check;
+  /** Place of the check in the pool's `health`. */
+  readonly place: number;
+  /** What tells it from the row's other checks; '': it has none. */
+  readonly label: string;
+  readonly ejectionPasses: EjectionPasses;
+  /** One for each check of the row, itself too, in the pool's order; empty until all of them are known. */
+  peers: readonly CheckRow[];
 }
 
-/** A row that the check's verdict is written to. */
-export interface CheckRow extends PlacedBackend {
-  readonly ejectionPasses: EjectionPasses;
-}
+/** What a config asks of a check for one row. */
+export type AskedRow = PlacedBackend & Pick<CheckRow, 'place' | 'label'>;
 
 /** A probe under way. */
 export interface Attempt {
@@ -40,15 +44,19 @@ export interface Attempt {
   readonly controller: AbortController;
 }
 
+export const NOT_PROBED: Ground = { reason: 'not probed yet' };
+
 export class Check {
   readonly key: string;
   readonly backend: BackendSpec;
-  /** null: the pool has no health. */
-  readonly plan: ProbePlan | null;
+  /** null: the pool has no health. A secret in it may change. */
+  plan: ProbePlan | null;
   rows: readonly CheckRow[] = [];
   riseFall = new RiseFall('unknown');
   /** What the tier holds, or was taken over from a former check of the address. */
   verdict: Verdict = 'unknown';
+  /** Why. */
+  ground: Ground = NOT_PROBED;
   /** When this proxy is to probe it; null: it is not. */
   assignment: Assignment | null = null;
   /** Of the last probe of this proxy while it is on duty for it. */
@@ -73,12 +81,12 @@ export class Check {
     return this.backend.address;
   }
 
-  /** Takes over the rows of a new snapshot; those it had keep their counts. */
-  replaceRows(placed: readonly PlacedBackend[]): void {
+  /** Takes over the rows of a new snapshot; those it had keep their counts. Their peers follow when all checks are known. */
+  replaceRows(asked: readonly AskedRow[]): void {
     const former = this.rows;
-    this.rows = placed.map(({ pool, backend, number, row, poolRow }) => {
+    this.rows = asked.map(({ pool, backend, number, row, poolRow, place, label }) => {
       const ejectionPasses = former.find((known) => known.number === number)?.ejectionPasses ?? new EjectionPasses();
-      return { pool, backend, number, row, poolRow, ejectionPasses };
+      return { check: this, pool, backend, number, row, poolRow, place, label, ejectionPasses, peers: [] };
     });
   }
 
@@ -86,18 +94,9 @@ export class Check {
   restart(verdict: Verdict): void {
     this.riseFall = new RiseFall(verdict);
     this.verdict = verdict;
+    this.ground = NOT_PROBED;
     this.lastResult = null;
     this.voids = 0;
     this.suspectFromMs = null;
   }
-}
-
-/** The same on every proxy that runs the same config. */
-export function checkKey(address: string, specDigest: string): string {
-  return `${address} ${specDigest}`;
-}
-
-export function digestOf(spec: HealthSpec | null): string {
-  if (spec === null) return 'unprobed';
-  return createHash('sha256').update(JSON.stringify(spec)).digest('base64url').slice(0, 16);
 }

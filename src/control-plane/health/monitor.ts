@@ -22,7 +22,7 @@ import type { Membership } from '../membership/membership.ts';
 import { ProbeDuty } from '../membership/probe-duty.ts';
 import type { VerdictEntry } from '../store/entry-texts.ts';
 import { CheckSet } from './check-set.ts';
-import type { Check } from './check.ts';
+import type { Check, CheckRow } from './check.ts';
 import { Duty, type DutyRoster, type TierPace } from './duty.ts';
 import { Opinions } from './opinions.ts';
 import { OwnEyes } from './own-eyes.ts';
@@ -96,12 +96,13 @@ export class HealthMonitor {
   *apply(placed: readonly PlacedBackend[]): SlicedWork {
     if (this.#isCommitted) this.#committed = new Set([...this.#checks.values()].map(({ key }) => key));
     this.#duty.membersChanged();
-    const { added, kept, removed } = yield* this.#checks.apply(placed);
+    const { added, kept, renewed, removed } = yield* this.#checks.apply(placed);
     this.counts.keepOnly(new Set(placed.map(({ pool }) => pool.name)));
     let count = 0;
     for (const [checks, take] of [
       [removed, (check: Check) => this.#remove(check)],
       [kept, (check: Check) => this.#adjust(check)],
+      [renewed, (check: Check) => this.#renew(check)],
       [added, (check: Check) => this.#add(check)],
     ] as const) {
       for (const check of checks) {
@@ -132,7 +133,7 @@ export class HealthMonitor {
     if (check === undefined) return this.#sweep.unwantedSeen();
     if (check.suspended || check.plan === null) return;
     check.verdict = entry.verdict;
-    this.verdicts.give(check.rows, entry.verdict, entry);
+    this.verdicts.give(check, entry);
     if (check.assignment === null) return;
     if (check.riseFall.opinion === 'unknown') check.riseFall = new RiseFall(entry.verdict);
     if (this.#opinions.compare(check) && check.attempt === null) this.#prober.at(check, this.#duty.nextMs(check.assignment, this.#options.clock.monotonicMs()));
@@ -166,12 +167,15 @@ export class HealthMonitor {
     }
   }
 
-  /** A worker ejected this row's backend, since it refused a connect. */
+  /** A worker ejected this row's backend, since it refused a connect: what probes the same port may well see the same. */
   refused(rowNumber: number): void {
-    const check = this.#checks.ofRow(rowNumber);
-    if (check === undefined || check.suspended) return;
-    this.#eyes.refused(check);
-    if (!this.#eyes.isolated) this.suspected([check.key]);
+    const checks = this.#checks.ofRow(rowNumber).map(({ check }) => check);
+    const near = checks.filter(({ plan, backend }) => (plan?.spec.port ?? backend.port) === backend.port);
+    for (const check of near.length === 0 ? checks : near) {
+      if (check.suspended) continue;
+      this.#eyes.refused(check);
+      if (!this.#eyes.isolated) this.suspected([check.key]);
+    }
   }
 
   /** This proxy's own eyes contradict most of what the tier holds. */
@@ -181,8 +185,7 @@ export class HealthMonitor {
 
   /** The effective state of this row has changed: `disabled` is not probed, and probed at once when that ends. */
   stateChanged(rowNumber: number): void {
-    const check = this.#checks.ofRow(rowNumber);
-    if (check !== undefined) this.#adjust(check);
+    for (const { check } of this.#checks.ofRow(rowNumber)) this.#adjust(check);
   }
 
   /** A name has another address, or turned out to have none. */
@@ -201,7 +204,8 @@ export class HealthMonitor {
     }
   }
 
-  checkOf(rowNumber: number): Check | undefined {
+  /** A row's checks, in the order of its pool's `health`. */
+  checksOf(rowNumber: number): readonly CheckRow[] {
     return this.#checks.ofRow(rowNumber);
   }
 
@@ -242,10 +246,18 @@ export class HealthMonitor {
     const held = this.#ofTier.get(check.key);
     if (held !== undefined) {
       check.verdict = held.verdict;
-      this.verdicts.give(check.rows, held.verdict, held);
+      this.verdicts.give(check, held);
     }
     this.#assign(check);
     if (check.assignment !== null) this.#prober.now(check);
+  }
+
+  /** With another secret the same verdict has to be earned anew. */
+  #renew(check: Check): void {
+    if (check.assignment === null) return;
+    this.#prober.abandon(check);
+    check.riseFall = new RiseFall(check.verdict);
+    this.#prober.now(check);
   }
 
   /** What this proxy's config does not ask for the tier's may. */
@@ -269,7 +281,7 @@ export class HealthMonitor {
     this.#opinions.withdraw(check, 'disabled');
     check.suspended = true;
     check.restart('unknown');
-    this.verdicts.give(check.rows, 'unknown', { reason: 'disabled' });
+    this.verdicts.give(check, { reason: 'disabled' });
     this.#sweep.wantedChanged();
   }
 
@@ -281,7 +293,7 @@ export class HealthMonitor {
     check.verdict = failure === null ? 'up' : 'down';
     check.lastResult = { passed: failure === null, reason: failure ?? '', latencyMs: 0, atMs: clock.wallMs() };
     // That an address nobody probes counts as up is no news, and 10,000 of them would tell as many lines.
-    this.verdicts.give(check.rows, check.verdict, { reason: failure ?? 'not probed', isNews: named });
+    this.verdicts.give(check, { reason: failure ?? 'not probed', isNews: named });
   }
 
   // 1 duty
@@ -358,9 +370,11 @@ export class HealthMonitor {
     this.#prober.at(check, Math.max(clock.monotonicMs(), nextMs));
   }
 
+  /** Of several checks each must have passed so often. */
   #liftEjections(check: Check, rise: number, passed: boolean): void {
-    for (const { row, poolRow, ejectionPasses } of check.rows) {
-      if (!ejectionPasses.probeEnds(row, passed, rise)) continue;
+    for (const { row, poolRow, ejectionPasses, peers } of check.rows) {
+      ejectionPasses.probeEnds(row, passed, rise);
+      if (!peers.every((peer) => peer.ejectionPasses.areEnough(row))) continue;
       row.resetEjections();
       liftEjection(poolRow, row);
     }

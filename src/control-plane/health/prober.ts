@@ -9,7 +9,8 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Schedule } from '../../base/schedule.ts';
 import type { Dial } from '../../net/dial.ts';
-import type { Attempt, Check, ProbePlan } from './check.ts';
+import type { ProbePlan } from './check-identity.ts';
+import type { Attempt, Check } from './check.ts';
 import type { ProbeResult } from './probe.ts';
 import { StallWatch } from './stalls.ts';
 
@@ -100,8 +101,9 @@ export class Prober {
     if (failure !== null) this.#take(check, check.plan!, clock.monotonicMs(), { ok: false, reason: failure });
   }
 
-  #attempt(check: Check, { spec, definition }: ProbePlan, host: string): void {
-    const { clock, dial } = this.#options;
+  #attempt(check: Check, { spec, definition, header }: ProbePlan, host: string): void {
+    const { clock } = this.#options;
+    const dial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
     this.#underWay++;
@@ -159,4 +161,13 @@ export class Prober {
     if (!result.ok && result.ours === true) return true;
     return this.#stalls.stalledMsSince(startMs) > Math.max(STALL_MS_MIN, timeoutMs * STALL_SHARE);
   }
+}
+
+/** What is written before the connection is there is sent first of all. */
+function dialWithHeader(dial: Dial, header: Buffer): Dial {
+  return (to, options) => {
+    const socket = dial(to, options);
+    socket.write(header);
+    return socket;
+  };
 }

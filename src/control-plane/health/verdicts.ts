@@ -1,5 +1,6 @@
 /**
- * Verdicts where they take effect: written to the rows that the workers read,
+ * Verdicts where they take effect: those of a row's checks become one, written
+ * to the row that the workers read,
  * told to whoever listens (log, events, metrics), and remembered with their
  * reason for people. Main thread only.
  */
@@ -7,7 +8,9 @@ import type { Clock } from '../../base/clock.ts';
 import { type Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import type { PlacedBackend } from '../backend-rows.ts';
+import { NOT_PROBED, type Check, type CheckRow } from './check.ts';
 import type { PoolCounts } from './pool-counts.ts';
+import { rowVerdict } from './row-verdict.ts';
 
 export interface VerdictEvent {
   /** Pools in which it holds; a check may be shared by several. */
@@ -62,33 +65,40 @@ export class Verdicts {
   /** A row that is new to the config: whatever stood in it is no change of this backend's verdict. */
   introduce(placed: PlacedBackend): void {
     placed.row.verdict = 'unknown';
-    this.#standings.set(placed.number, { sinceMs: this.#clock.wallMs(), reason: 'not probed yet', by: [] });
+    this.#standings.set(placed.number, { sinceMs: this.#clock.wallMs(), reason: NOT_PROBED.reason, by: [] });
   }
 
   forget(rowNumber: number): void {
     this.#standings.delete(rowNumber);
   }
 
-  /** Writes `to` into `rows` (all of one address) where it is not the verdict already, and says so if it is news. */
-  give(rows: readonly PlacedBackend[], to: Verdict, { reason, by = [], isNews = true }: Ground): void {
-    if (rows.every(({ row }) => row.verdict === to)) return;
-    const poolsByFormer = isNews ? new Map<Verdict, string[]>() : null;
+  /** Writes what follows from `check.verdict`, of which `ground` is the reason, into its rows, and says so where it is news. */
+  give(check: Check, ground: Ground): void {
+    check.ground = ground;
+    if (check.rows.every(({ row, peers }) => peers.length === 1 && row.verdict === check.verdict)) return;
+    const events = ground.isNews === false ? null : new Map<string, VerdictEvent & { readonly pools: string[] }>();
     const atMs = this.#clock.wallMs();
-    for (const placed of rows) {
+    for (const placed of check.rows) {
+      if (placed.peers.length === 0) continue;
       const from = placed.row.verdict;
-      if (from === to) continue;
+      const { verdict: to, reason, by } = rowVerdict(placed);
+      if (from === to) this.#explain(placed, reason, by);
+      if (from === to || isKept(placed, to)) continue;
       this.#write(placed, to);
       this.#standings.set(placed.number, { sinceMs: atMs, reason, by });
       this.#counts.verdictChanged(placed.pool.name, to);
-      if (poolsByFormer === null) continue;
-      const pools = poolsByFormer.get(from);
-      if (pools === undefined) poolsByFormer.set(from, [placed.pool.name]);
-      else pools.push(placed.pool.name);
+      const key = `${from} ${to} ${reason}`;
+      const event = events?.get(key);
+      if (event === undefined) events?.set(key, { pools: [placed.pool.name], address: placed.backend.address, from, to, reason, by, atMs });
+      else event.pools.push(placed.pool.name);
     }
-    for (const [from, pools] of poolsByFormer ?? []) {
-      const event: VerdictEvent = { pools, address: rows[0]!.backend.address, from, to, reason, by, atMs };
-      for (const listener of this.#listeners) listener(event);
-    }
+    for (const event of events?.values() ?? []) for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Of several checks another may be the reason now why a row is what it was. */
+  #explain({ number, peers }: CheckRow, reason: string, by: readonly string[]): void {
+    const standing = this.#standings.get(number);
+    if (peers.length > 1 && standing !== undefined && standing.reason !== reason) this.#standings.set(number, { ...standing, reason, by });
   }
 
   /** Up, a backend has proved itself: it comes back at once and its next ejection is short. Down, it needs no ejection, whose place may serve another. */
@@ -98,4 +108,9 @@ export class Verdicts {
     if (to !== 'unknown') liftEjection(poolRow, row);
     poolRow.bumpEpoch();
   }
+}
+
+/** A check of which nothing is known yet does not take away what the row has; only its end as a check does. */
+function isKept({ check, row }: CheckRow, to: Verdict): boolean {
+  return to === 'unknown' && row.verdict === 'up' && check.verdict !== 'unknown';
 }

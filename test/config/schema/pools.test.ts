@@ -8,7 +8,7 @@ describe('a pool', () => {
       name: 'web',
       protocol: 'http1',
       algorithm: { name: 'round-robin', module: null, options: {}, key: { kind: 'client-ip', name: '' } },
-      health: null,
+      health: [],
       outlier: { consecutiveFailures: 5, ejectForMs: 30_000, maxEjectedShare: 0.5 },
       panicShare: 0.5,
       connections: { perBackend: 0, connectTimeoutMs: 2000, idleMs: 4000 },
@@ -91,17 +91,17 @@ describe('algorithm', () => {
 
 describe('health', () => {
   it('has the documented defaults', () => {
-    expect(poolOf('health: {}').health).toMatchObject({ type: 'http', port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 });
-    expect(poolOf('health: {}').health?.options).toMatchObject({ path: '/', method: 'GET', headers: {}, body: '' });
+    expect(poolOf('health: {}').health[0]).toMatchObject({ type: 'http', port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 });
+    expect(poolOf('health: {}').health[0]?.options).toMatchObject({ path: '/', method: 'GET', headers: {}, body: '' });
   });
 
   it('is short for a type', () => {
-    expect(poolOf('health: tcp').health).toEqual({ type: 'tcp', options: { send: '', expect: '' }, role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 });
+    expect(poolOf('health: tcp').health).toEqual([{ type: 'tcp', options: { send: '', expect: '' }, hidden: [], role: null, port: null, intervalMs: 1000, timeoutMs: 500, rise: 2, fall: 3, fastIntervalMs: 500 }]);
     expect(poolOf('health: http').health).toEqual(poolOf('health: {}').health);
   });
 
   it('takes each key', () => {
-    const { health } = poolOf('health: { type: http, path: /up, method: HEAD, host: a.example, headers: { x-a: b }, expect: [200, 204-206], port: 81, interval: 5s, timeout: 1s, rise: 1, fall: 1, fastInterval: 50ms }');
+    const [health] = poolOf('health: { type: http, path: /up, method: HEAD, host: a.example, headers: { x-a: b }, expect: [200, 204-206], port: 81, interval: 5s, timeout: 1s, rise: 1, fall: 1, fastInterval: 50ms }').health;
     expect(health).toMatchObject({ port: 81, intervalMs: 5000, timeoutMs: 1000, rise: 1, fall: 1, fastIntervalMs: 50 });
     expect(health?.options).toMatchObject({ path: '/up', method: 'HEAD', host: 'a.example', headers: { 'x-a': 'b' } });
     expect(Object.keys(health!.options)).not.toContain('interval');

@@ -1,7 +1,7 @@
 /** What a reload does to checks and verdicts: CONFIG's table, through the monitor. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { BACKENDS_PER_TURN } from '../../../src/control-plane/backend-rows.ts';
-import { checkKey, digestOf } from '../../../src/control-plane/health/check.ts';
+import { checkKey, digestOf } from '../../../src/control-plane/health/check-identity.ts';
 import { healthSpec } from '../../support/backend-rig.ts';
 import { MonitorRig } from '../../support/monitor-rig.ts';
 

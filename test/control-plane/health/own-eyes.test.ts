@@ -21,7 +21,7 @@ function up(count: number): string[] {
   const backends = addresses(count);
   rig.apply({ name: 'web', backends, health });
   for (const address of backends) {
-    const { key } = rig.monitor.checkOf(number(address))!;
+    const { key } = rig.monitor.checksOf(number(address))[0]!.check;
     rig.monitor.acceptVerdict(key, { check: key, verdict: 'up', reason: '', atMs: 1, by: ['b'] });
   }
   return backends;
@@ -40,7 +40,7 @@ describe('a refused connect', () => {
     refuse(first);
     await rig.clock.advance(990);
     refuse(first);
-    expect(rig.tier.suspicions).toEqual([rig.monitor.checkOf(number(first))!.key]);
+    expect(rig.tier.suspicions).toEqual([rig.monitor.checksOf(number(first))[0]!.check.key]);
     await rig.clock.advance(20);
     refuse(first);
     expect(rig.tier.suspicions).toHaveLength(2);
@@ -48,7 +48,7 @@ describe('a refused connect', () => {
 
   it('is none of a backend that is down, disabled or not probed at all', () => {
     const [first] = up(1) as [string];
-    const { key } = rig.monitor.checkOf(number(first))!;
+    const { key } = rig.monitor.checksOf(number(first))[0]!.check;
     rig.monitor.acceptVerdict(key, { check: key, verdict: 'down', reason: '', atMs: 1, by: ['b'] });
     refuse(first);
     rig.apply({ name: 'web', backends: [first], health: null });

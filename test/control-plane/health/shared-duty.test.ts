@@ -11,7 +11,7 @@ beforeEach(() => (rig = new MonitorRig()));
 afterEach(() => rig.monitor.stop());
 
 const addresses = (count: number): string[] => Array.from({ length: count }, (_, i) => `127.0.0.1:${101 + i}`);
-const keyOf = (address: string): string => rig.monitor.checkOf(rig.backends.numberOf('web', address))!.key;
+const keyOf = (address: string): string => rig.monitor.checksOf(rig.backends.numberOf('web', address))[0]!.check.key;
 const verdict = (address: string, to: 'up' | 'down'): void => rig.monitor.acceptVerdict(keyOf(address), { check: keyOf(address), verdict: to, reason: 'seen', atMs: 5, by: ['b', 'c'] });
 const said = (): (string | null)[] => rig.reports.map((report) => report.verdict);
 
@@ -43,7 +43,7 @@ describe('a check of others', () => {
   it('that the tier has judged before is known at once', () => {
     const other = new MonitorRig();
     other.apply({ name: 'web', backends: [ADDRESS], health });
-    const { key } = other.monitor.checkOf(other.backends.numberOf('web', ADDRESS))!;
+    const { key } = other.monitor.checksOf(other.backends.numberOf('web', ADDRESS))[0]!.check;
     other.monitor.stop();
     rig.tier.place = () => null;
     rig.monitor.acceptVerdict(key, { check: key, verdict: 'down', reason: 'seen', atMs: 5, by: ['b'] });
@@ -78,7 +78,7 @@ describe('a check of others', () => {
     expect(rig.network.attempts).toHaveLength(tried);
     expect(rig.backends.row('web', ADDRESS).verdict).toBe('up');
     // What was seen then says nothing about now.
-    expect(rig.monitor.checkOf(rig.backends.numberOf('web', ADDRESS))!.lastResult).toBeNull();
+    expect(rig.monitor.checksOf(rig.backends.numberOf('web', ADDRESS))[0]!.check.lastResult).toBeNull();
   });
 
   it('is probed by whoever has it, if the committed config has not', async () => {

@@ -117,7 +117,7 @@ describe('a prober that is cut off from the backends', () => {
     tier.cutOff.add('m1');
     await tier.clock.advance(3000);
     expect(tier.members[1]!.monitor.isolated).toBe(true);
-    const keys = backends.map((address) => tier.members[0]!.monitor.checkOf(tier.members[0]!.backends.numberOf('web', address))!.key);
+    const keys = backends.map((address) => tier.members[0]!.monitor.checksOf(tier.members[0]!.backends.numberOf('web', address))[0]!.check.key);
     const reports = async (): Promise<string[]> => [...(await tier.store.reports(keys)).values()].map((ofCheck) => ofCheck.get('m1')?.split(' ')[0] ?? 'none');
     expect(await reports()).toContain('down');
     let withdrew = false;

@@ -1,0 +1,88 @@
+/**
+ * What makes a check the same one, in each pool and on every proxy that runs
+ * the same config: the address as written and a digest of how it is probed.
+ * Its name stands in the store, so nothing that came from a secret has a part
+ * in it, not even hashed: a short password could be found by trying. Checks
+ * that differ in such values alone are told apart by their order in the config.
+ */
+import { createHash } from 'node:crypto';
+import { buildProxyHeader } from '../../net/proxy-protocol.ts';
+import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
+import type { ProbeDefinition } from './probe.ts';
+import { probeDefinition } from './registry.ts';
+
+/** What a check needs to be probed. */
+export interface ProbePlan {
+  readonly spec: HealthSpec;
+  readonly definition: ProbeDefinition;
+  /** What each of its connections begins with; null: nothing. */
+  readonly header: Buffer | null;
+}
+
+/** One of a pool's checks, whatever the address. */
+export interface AskedCheck {
+  readonly plan: ProbePlan | null;
+  readonly digest: string;
+  /** Place in the pool's `health`. */
+  readonly place: number;
+  /** What tells it from the pool's other checks; '': it has none. */
+  readonly label: string;
+}
+
+export function checkKey(address: string, specDigest: string): string {
+  return `${address} ${specDigest}`;
+}
+
+/** Of a config: asked pool by pool, in the config's order. */
+export class CheckIdentities {
+  /** Hidden values of each digest, in the order in which they came. */
+  readonly #hidden = new Map<string, string[]>();
+
+  /** One at least; the same thing twice in a pool is one check. */
+  of({ health, proxyProtocol }: Pick<PoolSpec, 'health' | 'proxyProtocol'>): readonly AskedCheck[] {
+    if (health.length === 0) return [{ plan: null, digest: 'unprobed', place: 0, label: '' }];
+    const asked = new Map<string, AskedCheck>();
+    for (const [place, spec] of health.entries()) {
+      const digest = this.#digestOf(spec, proxyProtocol);
+      if (!asked.has(digest)) asked.set(digest, { plan: planOf(spec, proxyProtocol), digest, place, label: labelOf(health, place) });
+    }
+    return [...asked.values()];
+  }
+
+  #digestOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol']): string {
+    const digest = digestOf(spec, proxyProtocol);
+    const hidden = hiddenValues(spec);
+    if (hidden === '') return digest;
+    const known = this.#hidden.get(digest) ?? [];
+    if (known.length === 0) this.#hidden.set(digest, known);
+    let at = known.indexOf(hidden);
+    if (at === -1) at = known.push(hidden) - 1;
+    return at === 0 ? digest : `${digest}#${at + 1}`;
+  }
+}
+
+/** Hidden values left out. */
+export function digestOf({ role, hidden, ...spec }: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'] = 'off'): string {
+  const options = hidden.length === 0 ? spec.options : Object.fromEntries(Object.entries(spec.options).filter(([key]) => !hidden.includes(key)));
+  // What most checks do not have is left out, so that it changes the names of no others.
+  const more = { ...(role === null ? {} : { role }), ...(proxyProtocol === 'off' ? {} : { proxyProtocol }) };
+  return createHash('sha256').update(JSON.stringify({ ...spec, options, ...more })).digest('base64url').slice(0, 16);
+}
+
+/** '': none. For comparing only. */
+export function hiddenValues({ hidden, options }: HealthSpec): string {
+  return hidden.length === 0 ? '' : JSON.stringify(hidden.map((key) => [key, options[key]]));
+}
+
+function planOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol']): ProbePlan {
+  const definition = probeDefinition(spec.type);
+  if (definition === undefined) throw new Error(`no probe type is called ${spec.type}`);
+  return { spec, definition, header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null) };
+}
+
+/** The type, and the place in the list beside another of that type. */
+function labelOf(health: readonly HealthSpec[], place: number): string {
+  if (health.length === 1) return '';
+  const { type } = health[place]!;
+  return health.some((other, at) => other.type === type && at !== place) ? `health[${place}] ${type}` : type;
+}

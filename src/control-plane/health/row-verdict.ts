@@ -1,0 +1,33 @@
+/**
+ * What the checks of one row say together: down if one of them is down, up if
+ * all are up, unknown otherwise. Pure; verdicts.ts writes it.
+ */
+import type { Verdict } from '../../shared/backend-table.ts';
+import type { CheckRow } from './check.ts';
+
+/** A check of a row, for whoever asks the tier about it. */
+export interface RowCheck {
+  /** Its identity in the tier. */
+  readonly key: string;
+  /** What tells it from the row's other checks; '': it has none. */
+  readonly label: string;
+}
+
+export interface RowVerdict {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  readonly by: readonly string[];
+}
+
+/** `given` is of the check that has news: its words count where all of them agree. */
+export function rowVerdict(given: CheckRow): RowVerdict {
+  const { peers } = given;
+  const cause = peers.find(({ check }) => check.verdict === 'down') ?? peers.find(({ check }) => check.verdict === 'unknown') ?? given;
+  const { verdict, ground } = cause.check;
+  return { verdict, reason: verdict === 'up' ? ground.reason : labelled(cause, ground.reason), by: ground.by ?? [] };
+}
+
+/** A reason with the check that it is of, where the row has several. */
+export function labelled({ label }: Pick<CheckRow, 'label'>, reason: string): string {
+  return label === '' || reason === '' ? reason : `${label}: ${reason}`;
+}
