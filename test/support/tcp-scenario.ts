@@ -5,13 +5,20 @@ import { listenerColumns } from '../../src/shared/counter-pages.ts';
 import { Engine, makeListener, makePool, RawClient, RawOrigin, type ListenerPatch, type PoolPatch } from './engine.ts';
 import { freePort } from './free-port.ts';
 
+export interface TcpPatch {
+  listener?: ListenerPatch;
+  pool?: PoolPatch;
+  /** Ports of backends in front of the origins. */
+  before?: readonly number[];
+}
+
 export interface TcpScenario {
   readonly engine: Engine;
   readonly origins: readonly RawOrigin[];
   readonly port: number;
   client(): Promise<RawClient>;
   /** Applies the config again, patched. */
-  reload(patch: { listener?: ListenerPatch; pool?: PoolPatch }): Promise<void>;
+  reload(patch: TcpPatch): Promise<void>;
 }
 
 const toStop: (() => void)[] = [];
@@ -25,13 +32,13 @@ export type OnConnection = (socket: Socket, origin: RawOrigin) => void;
 export const echo: OnConnection = (socket) => void socket.pipe(socket);
 
 /** `onConnection` of one origin, or of several. */
-export async function tcpScenario(onConnection: OnConnection | readonly OnConnection[], options: { listener?: ListenerPatch; pool?: PoolPatch } = {}): Promise<TcpScenario> {
+export async function tcpScenario(onConnection: OnConnection | readonly OnConnection[], options: TcpPatch = {}): Promise<TcpScenario> {
   const origins = await Promise.all([onConnection].flat().map((each) => RawOrigin.start(each)));
   const port = await freePort();
   const ports = origins.map((origin) => origin.port);
-  const parts = (patch: { listener?: ListenerPatch; pool?: PoolPatch }): Parameters<Engine['load']> => [
+  const parts = (patch: TcpPatch): Parameters<Engine['load']> => [
     [makeListener(port, { protocol: 'tcp', ...options.listener, ...patch.listener })],
-    [makePool(ports, { ...options.pool, ...patch.pool })],
+    [makePool([...(options.before ?? []), ...ports], { ...options.pool, ...patch.pool })],
   ];
   const engine = await Engine.start(...parts({}));
   toStop.push(() => engine.plane.cut(), () => engine.stop(), ...origins.map((origin) => () => origin.stop()));

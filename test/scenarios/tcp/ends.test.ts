@@ -1,0 +1,124 @@
+/** What ends a tcp connection besides its own two peers: time, limits, the backend's verdict, a reload, the end of the proxy. */
+import { expect, test } from 'vitest';
+import { listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
+import type { RawClient } from '../../support/engine.ts';
+import { echo, listenerCount, openConnections, tcpScenario, until, type TcpScenario } from '../../support/tcp-scenario.ts';
+
+/** Connected, and the backend has answered. */
+async function busy(s: TcpScenario): Promise<RawClient> {
+  const client = await s.client();
+  client.send('x');
+  await client.until((received) => received === 'x');
+  return client;
+}
+
+/** As the control plane does it. */
+function goDown({ engine }: TcpScenario, row: number): void {
+  engine.context.table.backend(row).verdict = 'down';
+  engine.context.table.pool(0).bumpEpoch();
+}
+
+const isReset = (client: RawClient): boolean => client.isClosed && client.error?.code === 'ECONNRESET';
+
+test('silence in both directions ends it; bytes in either keep it', async () => {
+  const s = await tcpScenario(echo, { listener: { timeouts: { idleMs: 300 } } });
+  const [silent, lively] = [await busy(s), await busy(s)];
+  const talk = setInterval(() => lively.send('y'), 50);
+  await silent.untilEnd();
+  expect(silent.error).toBeNull();
+  expect(lively.isEnded).toBe(false);
+  clearInterval(talk);
+  await lively.untilEnd();
+  await until(() => openConnections(s) === 0 && s.origins[0]!.sockets.every(({ readableEnded }) => readableEnded));
+});
+
+test('a connection of some age is asked by the kernel whether its peers live', async () => {
+  const s = await tcpScenario(echo);
+  await busy(s);
+  const { wheel } = s.engine.context;
+  const isAsked: boolean[] = [];
+  const { Socket } = await import('node:net');
+  const real = Socket.prototype.setKeepAlive;
+  Socket.prototype.setKeepAlive = function (...given) {
+    isAsked.push(given[0] === true);
+    return real.apply(this, given);
+  };
+  for (let i = 0; i < 90; i++) wheel.advance();
+  expect(isAsked).toEqual([]);
+  for (let i = 0; i < 20; i++) wheel.advance();
+  expect(isAsked).toEqual([true, true]);
+  Socket.prototype.setKeepAlive = real;
+});
+
+test('when all places are taken, newcomers are closed and those that are there stay', async () => {
+  const s = await tcpScenario(echo, { listener: { limits: { connections: 2 } } });
+  const held = [await busy(s), await busy(s)];
+  const refused = await s.client();
+  await until(() => refused.isClosed || refused.isEnded);
+  expect(listenerCount(s, listenerColumns.refused + REFUSALS.indexOf('limit'))).toBe(1);
+  held[0]!.socket.end();
+  await until(() => openConnections(s) === 1);
+  await busy(s);
+  expect(held[1]!.isEnded).toBe(false);
+});
+
+test('onDown: close resets the connections of a backend that goes down, on both sides, and no others', async () => {
+  const s = await tcpScenario([echo, echo], { pool: { onDown: 'close' } });
+  const clients = [await busy(s), await busy(s)];
+  let error: NodeJS.ErrnoException | null = null;
+  s.origins[0]!.sockets[0]!.on('error', (met) => (error = met));
+  goDown(s, 0);
+  await until(() => clients.some(isReset) && error !== null);
+  expect(error!.code).toBe('ECONNRESET');
+  expect(clients.filter(isReset)).toHaveLength(1);
+  const other = clients.find((client) => !isReset(client))!;
+  other.send('y');
+  await other.until((received) => received === 'xy');
+  await until(() => openConnections(s) === 1);
+});
+
+test('onDown: close leaves alone what came to a backend since it went down, in panic', async () => {
+  const s = await tcpScenario(echo, { pool: { onDown: 'close' } });
+  const before = await busy(s);
+  goDown(s, 0);
+  await until(() => isReset(before));
+  const since = await busy(s);
+  s.engine.context.table.pool(0).bumpEpoch();
+  s.engine.plane.tick(s.engine.context.clock.monotonicMs());
+  since.send('y');
+  await since.until((received) => received === 'xy');
+});
+
+test('onDown: keep goes on', async () => {
+  const s = await tcpScenario(echo);
+  const client = await busy(s);
+  goDown(s, 0);
+  s.engine.plane.tick(s.engine.context.clock.monotonicMs());
+  client.send('y');
+  await client.until((received) => received === 'xy');
+});
+
+test('a reload leaves connections as they are; the next one meets the new timeouts', async () => {
+  const s = await tcpScenario(echo);
+  const old = await busy(s);
+  await s.reload({ listener: { timeouts: { idleMs: 200 } } });
+  const next = await busy(s);
+  await next.untilEnd();
+  old.send('y');
+  await old.until((received) => received === 'xy');
+});
+
+test('the proxy stops: no more connections, those that are open go on until they are cut, by RST', async () => {
+  const s = await tcpScenario(echo);
+  const client = await busy(s);
+  s.engine.plane.stop();
+  await expect(s.client()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  client.send('y');
+  await client.until((received) => received === 'xy');
+  expect(s.engine.plane.openConnections).toBe(1);
+  s.engine.plane.cut();
+  await until(() => isReset(client));
+  expect(s.engine.plane.openConnections).toBe(0);
+  expect(s.engine.context.table.backend(0).connections).toBe(0);
+  expect(s.engine.context.table.backend(0).inFlight).toBe(0);
+});
