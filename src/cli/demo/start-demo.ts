@@ -95,11 +95,12 @@ export function tourText({ title, rows, steps, after }: Tour): string {
 function tour(backends: readonly RunningBackend[], weir: string): string {
   const [first] = backends;
   return tourText({
-    title: '  A load balancer on http://localhost:8080, over three backends:',
+    title: '  A load balancer on http://localhost:8080 (HTTP) and :8090 (TCP), over three backends:',
     rows: backends.map(({ name, port, pid }) => [name, `127.0.0.1:${port}`, `pid ${pid}`]),
     steps: [
       ['curl localhost:8080', 'again and again: each backend takes its turn'],
       ['curl localhost:8080/headers', 'what a backend is sent'],
+      ['curl localhost:8090/headers', 'the same backends by TCP: bytes go through as they are'],
       [`kill ${first?.pid}`, `${first?.name} dies, and no request is lost`],
       [`${weir} status`, 'who is up, who is down, and why'],
       [`${weir} demo backend ${first?.name}`, `${first?.name} comes back`],
