@@ -1,5 +1,6 @@
 /** What ends a tcp connection besides its own two peers: time, limits, the backend's verdict, a reload, the end of the proxy. */
-import { expect, test } from 'vitest';
+import { Socket } from 'node:net';
+import { expect, test, vi } from 'vitest';
 import { listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
 import type { RawClient } from '../../support/engine.ts';
 import { echo, listenerCount, openConnections, tcpScenario, until, type TcpScenario } from '../../support/tcp-scenario.ts';
@@ -36,18 +37,12 @@ test('a connection of some age is asked by the kernel whether its peers live', a
   const s = await tcpScenario(echo);
   await busy(s);
   const { wheel } = s.engine.context;
-  const isAsked: boolean[] = [];
-  const { Socket } = await import('node:net');
-  const real = Socket.prototype.setKeepAlive;
-  Socket.prototype.setKeepAlive = function (...given) {
-    isAsked.push(given[0] === true);
-    return real.apply(this, given);
-  };
+  const asked = vi.spyOn(Socket.prototype, 'setKeepAlive');
   for (let i = 0; i < 90; i++) wheel.advance();
-  expect(isAsked).toEqual([]);
+  expect(asked).not.toHaveBeenCalled();
   for (let i = 0; i < 20; i++) wheel.advance();
-  expect(isAsked).toEqual([true, true]);
-  Socket.prototype.setKeepAlive = real;
+  expect(asked.mock.calls.map(([isOn]) => isOn)).toEqual([true, true]);
+  asked.mockRestore();
 });
 
 test('when all places are taken, newcomers are closed and those that are there stay', async () => {
