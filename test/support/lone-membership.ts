@@ -1,8 +1,8 @@
 /** A tier of one without a store: what is reported is the verdict a moment later, all checks are this member's. */
+import type { Clock } from '../../src/base/clock.ts';
 import type { DutyRoster } from '../../src/control-plane/health/duty.ts';
 import type { LinkState, Member, Membership, MembershipEvents } from '../../src/control-plane/membership/membership.ts';
 import type { OperatorPut, TierStore, VerdictReport } from '../../src/control-plane/store/tier-store.ts';
-import type { VirtualClock } from './virtual-clock.ts';
 
 export class LoneMembership implements Membership {
   readonly id: string = 'a';
@@ -25,9 +25,9 @@ export class LoneMembership implements Membership {
   place: (check: string) => { readonly index: number; readonly of: number } | null = () => ({ index: 0, of: 1 });
   readonly roster: DutyRoster = { add: (check) => this.place(check), remove: () => undefined, setCandidates: () => [] };
   readonly forgotten: string[] = [];
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 

@@ -2,9 +2,10 @@
 import { answerRewriteTarget } from './answer-rewrite.ts';
 import { chunkedBodyTarget } from './chunked-body.ts';
 import { passedOnTarget } from './passed-on.ts';
+import { probeAnswersTarget } from './probe-answers.ts';
 import { requestHeadTarget } from './request-head.ts';
 import { responseHeadTarget } from './response-head.ts';
 import type { FuzzTarget } from './target.ts';
 import { trailersTarget } from './trailers.ts';
 
-export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, passedOnTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
+export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, passedOnTarget, probeAnswersTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
