@@ -35,6 +35,8 @@ const specs = {
   'version-unsupported': { side: 'client', status: 505, retry: 'no', text: 'This HTTP version is not supported.' },
   'client-aborted': { side: 'client', status: 0, retry: 'no', text: 'The client closed the connection before the answer was complete.' },
   'client-stalled': { side: 'client', status: 0, retry: 'no', text: 'The client took no bytes of the answer for too long.' },
+  'proxy-header-refused': { side: 'client', status: 0, retry: 'no', text: 'The PROXY header in front of the connection was missing, malformed or not believed.' },
+  'client-hello-refused': { side: 'client', status: 0, retry: 'no', text: 'The connection did not begin with a TLS ClientHello that can be read.' },
   'idle-timeout': { side: 'client', status: 0, retry: 'no', text: 'The connection was silent for too long.' },
   // A backend's doing.
   'connect-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend refused the connection.' },

@@ -46,6 +46,8 @@ function logSession(session: TcpSession, context: WorkerContext, durationMs: num
   entry.pool = session.poolName;
   entry.backend = session.backend?.address ?? '';
   entry.client = session.clientAddress;
+  entry.host = session.hello?.serverName ?? '';
+  entry.requestId = session.uniqueId;
   entry.bytesIn = session.bytesIn;
   entry.bytesOut = session.bytesOut;
   entry.durationMs = durationMs;

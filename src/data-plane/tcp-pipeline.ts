@@ -1,7 +1,7 @@
 /**
  * The story of a tcp connection, in numbered steps:
  *   1 listen   a client connects                            (listen/tcp-listener.ts)
- *   2 parse    what must be known of its first bytes
+ *   2 parse    what must be known of its first bytes        (listen/tcp-opening.ts, parse/)
  *   3 route    the connection → a pool                      (route/)
  *   4 balance  the pool → a backend                         (balance/)
  *   5 connect  the backend → a connection; again elsewhere  (connect/tcp-connection.ts)
@@ -39,11 +39,22 @@ export class TcpPipeline {
 
   /** A client has connected; whatever it sends meanwhile is held. */
   begin(session: TcpSession): void {
+    this.note(session);
+    this.route(session);
+  }
+
+  note(session: TcpSession): void {
     session.startedMs = this.#context.clock.monotonicMs();
     // The log names the client when it is gone.
     if (this.#context.accessLog !== null) void session.clientAddress;
-    // 2 parse: a server may be the one to speak first, so nothing is waited for that nobody asks for.
-    this.route(session);
+  }
+
+  /** Step 2: whether its route is another with a ClientHello than without. A server may be the one to speak first, so nothing is waited for that nobody asks for. */
+  needsHello(session: TcpSession): boolean {
+    const { table, routes, firstHelloRoute } = session.listener.live;
+    if (firstHelloRoute === routes.length) return false;
+    const index = table.find(this.#query.open(session));
+    return index === NO_ROUTE || index > firstHelloRoute;
   }
 
   /** All is known of the connection that its listener asks for. */

@@ -9,12 +9,19 @@ import type { Socket } from 'node:net';
 import { Deadline, TICK_MS } from '../base/timer-wheel.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { plainAddress } from '../net/address.ts';
+import type { ProxyEnds, ProxyHeader } from '../net/proxy-header.ts';
+import type { ProxyExtras, ProxyVersion } from '../net/proxy-protocol.ts';
 import { listenerColumns } from '../shared/counter-pages.ts';
 import type { Backend } from './connect/backend.ts';
 import type { TcpConnection, TcpConnectionOwner } from './connect/tcp-connection.ts';
+import { refuseConnection } from './listen/refuse-connection.ts';
+import { openingOf, type OpeningOwner, type OpeningRefusal, type TcpOpening } from './listen/tcp-opening.ts';
 import type { AdmittedClient, SocketListener } from './listen/socket-listener.ts';
 import type { LivePool } from './live/live-pool.ts';
 import type { WorkerContext } from './live/worker-context.ts';
+import type { ClientHello } from './parse/client-hello.ts';
+import { sessionGreeting } from './relay/proxy-greeting.ts';
+import { nextId } from './relay/request-id.ts';
 import { RelayEnd } from './relay/tcp-relay.ts';
 import type { TcpPipeline } from './tcp-pipeline.ts';
 
@@ -23,19 +30,28 @@ const KEEP_ALIVE_AFTER_TICKS = 10_000 / TICK_MS;
 /** Silence before the first such question. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-const S = { fresh: 0, connecting: 1, relaying: 2, closed: 3 } as const;
+const NO_EXTRAS: ProxyExtras = {};
 
-export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, TcpConnectionOwner {
+const S = { fresh: 0, opening: 1, connecting: 2, relaying: 3, closed: 4 } as const;
+
+export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, TcpConnectionOwner, OpeningOwner {
   older: TcpSession | null = null;
   newer: TcpSession | null = null;
   readonly listener: SocketListener<TcpSession>;
   readonly localPort: number;
   readonly client: RelayEnd;
+  /** The same, if something must be known of the connection before it is routed. */
+  readonly #opening: TcpOpening | null;
   readonly #socket: Socket;
   readonly #pipeline: TcpPipeline;
   readonly #context: WorkerContext;
   #state: number = S.fresh;
   #clientAddress = '';
+  #ends: ProxyEnds | null = null;
+  /** Read, because its route depends on it. */
+  hello: ClientHello | null = null;
+  /** What a PROXY header said besides, for the one that goes to the backend. */
+  extras: ProxyExtras = NO_EXTRAS;
   /** The wheel's tick at which a byte last came, in either direction. */
   #activeTick = 0;
   #idleTicks = 0;
@@ -66,6 +82,8 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   bytesIn = 0;
   bytesOut = 0;
   error: ErrorCode | null = null;
+  /** As the backend was told it; '' if it was not. */
+  uniqueId = '';
 
   constructor(socket: Socket, localPort: number, listener: SocketListener<TcpSession>, pipeline: TcpPipeline, context: WorkerContext) {
     super();
@@ -74,7 +92,16 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     this.listener = listener;
     this.#pipeline = pipeline;
     this.#context = context;
-    this.client = new RelayEnd(socket, this);
+    this.#opening = openingOf(socket, listener.live, this);
+    this.client = this.#opening ?? new RelayEnd(socket, this);
+  }
+
+  /** Who is at the two ends of the client's connection; null: it is gone. */
+  get ends(): ProxyEnds | null {
+    if (this.#ends !== null) return this.#ends;
+    const { remoteAddress, remotePort, localAddress, localPort } = this.#socket;
+    if (remoteAddress === undefined || localAddress === undefined) return null;
+    return { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: localPort! };
   }
 
   /** Asked of the socket when first wanted: a system call. */
@@ -88,8 +115,48 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     const { wheel } = this.#context;
     this.#activeTick = wheel.now;
     this.#idleTicks = Math.ceil(this.listener.live.spec.timeouts.idleMs / TICK_MS);
+    if (this.#opening !== null) return this.#open(this.#opening);
     this.client.begin();
     if (this.#state === S.fresh) this.#pipeline.begin(this);
+  }
+
+  #open(opening: TcpOpening): void {
+    this.#state = S.opening;
+    this.#context.wheel.set(this, this.listener.live.spec.timeouts.headerMs);
+    this.#pipeline.note(this);
+    opening.begin();
+  }
+
+  onProxyHeader({ isLocal, sourceAddress, sourcePort, destinationAddress, destinationPort, authority, alpn, uniqueId }: ProxyHeader, bytes: number): void {
+    const { counters, base } = this.listener.live;
+    counters[base + listenerColumns.bytesIn]! += bytes;
+    if (!isLocal) {
+      this.#ends = { sourceAddress, sourcePort, destinationAddress, destinationPort };
+      this.#clientAddress = sourceAddress;
+    }
+    this.extras = { ...(authority === null ? {} : { authority: authority.toString('utf8') }), ...(alpn === null ? {} : { alpn: alpn.toString('latin1') }), ...(uniqueId === null ? {} : { uniqueId: Buffer.from(uniqueId) }) };
+  }
+
+  needsHello(): boolean {
+    return this.#pipeline.needsHello(this);
+  }
+
+  onOpened(hello: ClientHello | null): void {
+    if (this.#state !== S.opening) return;
+    this.#state = S.fresh;
+    this.#context.wheel.clear(this);
+    this.hello = hello;
+    this.#pipeline.route(this);
+  }
+
+  onRefused(reason: OpeningRefusal, detail: string): void {
+    if (this.#state !== S.opening) return;
+    refuseConnection(this.listener.live, this.#context, reason, this.clientAddress, detail);
+    this.end(reason === 'proxy-header' ? 'proxy-header-refused' : 'client-hello-refused');
+  }
+
+  onUnused(): void {
+    this.end('client-aborted');
   }
 
   /** The pipeline has opened `connection`, which has `withinMs` to connect. */
@@ -109,8 +176,18 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     this.#state = S.relaying;
     this.#activeTick = wheel.now;
     this.backend!.countSent(this.bytesIn);
+    const { greeting } = this.pool!;
+    if (greeting !== null) this.#greet(greeting);
     wheel.setTick(this, wheel.now + 1 + (this.#idleTicks === 0 ? KEEP_ALIVE_AFTER_TICKS : Math.min(this.#idleTicks, KEEP_ALIVE_AFTER_TICKS)));
     this.client.join(this.connection!);
+  }
+
+  #greet(version: ProxyVersion): void {
+    const id = version === 'v1' ? null : (this.extras.uniqueId ?? nextId());
+    if (id !== null) this.uniqueId = Buffer.from(id).toString('latin1');
+    const header = sessionGreeting(version, this, id);
+    this.backend!.countSent(header.length);
+    this.client.putFirst(header);
   }
 
   onRelayed(from: RelayEnd, count: number): void {
@@ -204,6 +281,7 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   onDeadline(): void {
     const { wheel } = this.#context;
     if (this.#state === S.connecting) return this.#pipeline.onConnectFailed(this, 'connect-timeout', 'no connection within the time allowed');
+    if (this.#state === S.opening) return this.#opening!.hasBytes ? this.onRefused(this.#opening!.awaited, 'it did not come in time') : this.end('request-timeout');
     const silentTick = this.#activeTick + this.#idleTicks + 1;
     if (this.#idleTicks !== 0 && wheel.now >= silentTick) return this.end('idle-timeout');
     if (!this.#hasKeepAlive) {

@@ -61,7 +61,7 @@ export const routeColumns = {
 } as const;
 
 /** Why a listener closed a client's connection before it came to anything; order is the column order. */
-export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-header'] as const;
+export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-header', 'client-hello'] as const;
 
 /** Why a datagram was not passed on, as labels of `udp_dropped_total`; order is the column order. */
 export const DROPS = ['no-route', 'no-backend', 'limit', 'draining', 'queue-full', 'too-large', 'unlisted-address', 'no-socket', 'send-failed'] as const;

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import type { ProxyEnds } from '../../net/proxy-header.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
+import { countEarlyError, logEarlyError } from '../accounting.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { Http1Client } from './http1-client.ts';
@@ -86,7 +87,10 @@ export class ProxiedHttp1Client extends Http1Client {
   }
 
   #refuseUnread(detail: string): void {
-    refuseConnection(this.listener.live, this.context, 'proxy-header', this.exchange.peerAddress, detail);
+    const x = this.exchange;
+    refuseConnection(x.listener, this.context, 'proxy-header', x.peerAddress, detail);
+    countEarlyError(x, 'proxy-header-refused');
+    logEarlyError(x, 'proxy-header-refused', this.context);
     this.socket.destroy();
   }
 }

@@ -3,6 +3,7 @@ import { AddressSet } from '../../net/address.ts';
 import type { ListenerRow } from '../../shared/backend-table.ts';
 import type { ListenerSpec } from '../../shared/snapshot.ts';
 import type { RouteTable } from '../route/route-query.ts';
+import { firstHelloRoute } from '../route/route-table.ts';
 import type { LiveRoute } from './live-route.ts';
 
 export class LiveListener {
@@ -14,6 +15,8 @@ export class LiveListener {
   readonly table: RouteTable;
   readonly routes: readonly LiveRoute[];
   readonly trusted: AddressSet;
+  /** Index of the first route that cannot be judged before the ClientHello was read; behind the last if none is. */
+  readonly firstHelloRoute: number;
 
   constructor(spec: ListenerSpec, row: ListenerRow, counters: { cells: Float64Array; base: number }, table: RouteTable, routes: readonly LiveRoute[]) {
     this.spec = spec;
@@ -23,5 +26,6 @@ export class LiveListener {
     this.table = table;
     this.routes = routes;
     this.trusted = new AddressSet(spec.trustedProxies);
+    this.firstHelloRoute = firstHelloRoute(spec.routes);
   }
 }

@@ -26,6 +26,13 @@ export function writeRequestIdLine(out: Buffer, at: number): number {
   return digits + 14;
 }
 
+/** The next id by itself, for what is no request. */
+export function nextId(): Buffer {
+  const line = Buffer.allocUnsafe(lead.length + 14);
+  const end = writeRequestIdLine(line, 0) - 2;
+  return line.subarray(end - REQUEST_ID_LENGTH, end);
+}
+
 function writeHex24(out: Buffer, at: number, value: number): void {
   out[at] = DIGITS[value >>> 20]!;
   out[at + 1] = DIGITS[(value >>> 16) & 15]!;

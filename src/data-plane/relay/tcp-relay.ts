@@ -52,6 +52,11 @@ export class RelayEnd implements ReadTarget {
     this.#reader.begin();
   }
 
+  /** Goes to the other end before all that was read here. Call it before `join`. */
+  putFirst(bytes: Buffer): void {
+    this.#held = this.#held === null ? bytes : Buffer.concat([bytes, this.#held]);
+  }
+
   /** From now on what one reads the other writes, beginning with what came before. */
   join(other: RelayEnd): void {
     this.#other = other;

@@ -10,7 +10,7 @@ import type { RegexCache, WholeRegex } from './whole-regex.ts';
 
 export interface Condition {
   /** The key of `match` it comes from. */
-  readonly key: 'method' | 'header' | 'query' | 'cookie' | 'source';
+  readonly key: 'alpn' | 'method' | 'header' | 'query' | 'cookie' | 'source';
   /** Name of the header, query parameter or cookie; '' for the others. */
   readonly name: string;
   holds(request: RequestFields): boolean;
@@ -23,6 +23,7 @@ const FIELD_KINDS = ['header', 'query', 'cookie'] as const;
 /** In order of cost. Empty: host and path decide alone. */
 export function compileConditions(match: MatchSpec, slots: FieldSlots, regexes: RegexCache): readonly Condition[] {
   const conditions: Condition[] = [];
+  if (match.alpn !== null) conditions.push(new AlpnCondition(match.alpn));
   if (match.method !== null) conditions.push(new MethodCondition(match.method));
   for (const key of FIELD_KINDS) {
     const patterns = match[key];
@@ -31,6 +32,26 @@ export function compileConditions(match: MatchSpec, slots: FieldSlots, regexes: 
   }
   if (match.source !== null) conditions.push(new SourceCondition(match.source));
   return conditions;
+}
+
+/** Holds if the client offers one of them, among whatever else. */
+class AlpnCondition implements Condition {
+  readonly key = 'alpn';
+  readonly name = '';
+  readonly #protocols: readonly string[];
+
+  constructor(protocols: readonly string[]) {
+    this.#protocols = protocols;
+  }
+
+  holds(request: RequestFields): boolean {
+    for (const protocol of request.protocols()) if (this.#protocols.includes(protocol)) return true;
+    return false;
+  }
+
+  seen(request: RequestFields): readonly string[] {
+    return request.protocols();
+  }
 }
 
 class MethodCondition implements Condition {

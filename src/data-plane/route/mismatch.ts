@@ -12,7 +12,7 @@ import type { RouteQuery } from './route-query.ts';
 import { RegexCache } from './whole-regex.ts';
 
 export interface Mismatch {
-  readonly key: 'host' | 'path' | Condition['key'];
+  readonly key: 'host' | 'sni' | 'path' | Condition['key'];
   /** Of the header, query parameter or cookie; '' for other keys. */
   readonly name: string;
   /** How many keys (and fields) held before this one: the more, the nearer the miss. */
@@ -29,11 +29,13 @@ export class MismatchFinder {
   /** null: the route takes the request, its path read as `reading`. */
   find(match: MatchSpec, request: RouteQuery, reading: string): Mismatch | null {
     let held = 0;
-    if (match.host !== null) {
+    for (const key of ['host', 'sni'] as const) {
+      const patterns = match[key];
+      if (patterns === null) continue;
       const host = request.host();
-      if (!match.host.some((pattern) => hostMatches(pattern, host))) {
-        const wanted = match.host.map(({ kind, value }) => (kind === 'suffix' ? `*.${value}` : value));
-        return { key: 'host', name: '', held, seen: host === '' ? [] : [host], wanted };
+      if (!patterns.some((pattern) => hostMatches(pattern, host))) {
+        const wanted = patterns.map(({ kind, value }) => (kind === 'suffix' ? `*.${value}` : value));
+        return { key, name: '', held, seen: host === '' ? [] : [host], wanted };
       }
       held++;
     }
@@ -60,7 +62,7 @@ export class MismatchFinder {
 }
 
 function wantedBy(match: MatchSpec, { key, name }: Condition): readonly string[] {
-  if (key === 'method' || key === 'source') return match[key]!;
+  if (key === 'alpn' || key === 'method' || key === 'source') return match[key]!;
   return fieldWanted(match[key]!.find((pattern) => pattern.name === name)!);
 }
 

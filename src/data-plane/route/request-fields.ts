@@ -79,6 +79,10 @@ export class RequestFields {
     return this.#address;
   }
 
+  protocols(): readonly string[] {
+    return this.#request!.protocols?.() ?? NO_VALUES;
+  }
+
   header(slot: number, name: string): readonly string[] {
     let values = this.#headers[slot];
     if (values === undefined) {

@@ -5,7 +5,7 @@
 export interface RouteQuery {
   /** As sent; case counts. */
   readonly method: string;
-  /** Host without port and final dot, in lower case; '' if the request has none. */
+  /** Host without port and final dot, in lower case; '' if the request has none. Of a tcp connection the name its ClientHello asks for. */
   host(): string;
   /** Path as sent, without query; "*" for the asterisk form. */
   path(): string;
@@ -17,6 +17,8 @@ export interface RouteQuery {
   header(name: string): readonly string[];
   /** The rightmost untrusted address (literal IP). */
   clientAddress(): string;
+  /** What a ClientHello offers by ALPN; absent where there is none to be read. */
+  protocols?(): readonly string[];
 }
 
 /** Index of the route in the listener's list, or one of these. */

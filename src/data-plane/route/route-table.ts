@@ -39,6 +39,12 @@ export async function compileRoutesSliced(routes: readonly RouteSpec[], clock: C
   return builder.table;
 }
 
+/** The first route that asks for what a ClientHello says; `routes.length` if none does. Before it a connection is routed without. */
+export function firstHelloRoute(routes: readonly RouteSpec[]): number {
+  const index = routes.findIndex(({ match }) => match.sni !== null || match.alpn !== null);
+  return index === -1 ? routes.length : index;
+}
+
 class TableBuilder {
   readonly #slots = new FieldSlots();
   readonly #regexes = new RegexCache();
@@ -52,7 +58,8 @@ class TableBuilder {
       const { match } = routes[index]!;
       const conditions = compileConditions(match, this.#slots, this.#regexes);
       const route: IndexedRoute = { index, conditions: conditions.length === 0 ? null : conditions };
-      for (const host of match.host ?? [null]) {
+      // A route has one of them at most, by the kind of its listener.
+      for (const host of match.host ?? match.sni ?? [null]) {
         const paths = host === null ? this.#anyHost : this.#hosts.pathsOf(host, index);
         for (const path of match.path ?? [null]) {
           paths.add(route, path, this.#regexes);

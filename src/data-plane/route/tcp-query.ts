@@ -1,4 +1,5 @@
-/** A tcp connection as routing asks it: it has a client's address, and nothing of what a request has. */
+/** A tcp connection as routing asks it: a client's address, what its ClientHello says if that was read, and nothing of what a request has. */
+import type { ClientHello } from '../parse/client-hello.ts';
 import type { RouteQuery } from './route-query.ts';
 
 const NOTHING: readonly string[] = [];
@@ -6,6 +7,8 @@ const NOTHING: readonly string[] = [];
 /** Whose address is asked for, which may cost a system call: only if a route or a key wants it. */
 export interface AddressedClient {
   readonly clientAddress: string;
+  /** null: not read, or not yet. */
+  readonly hello: ClientHello | null;
 }
 
 /** One object serves all connections of a worker: routing neither waits nor nests. */
@@ -24,7 +27,11 @@ export class TcpQuery implements RouteQuery {
   }
 
   host(): string {
-    return '';
+    return this.#client.hello?.serverName ?? '';
+  }
+
+  protocols(): readonly string[] {
+    return this.#client.hello?.protocols ?? NOTHING;
   }
 
   path(): string {
