@@ -9,6 +9,7 @@ import { systemRandom } from './base/random.ts';
 import { TICK_MS, TimerWheel } from './base/timer-wheel.ts';
 import { WorkerPlane } from './data-plane/worker-plane.ts';
 import type { WorkerContext } from './data-plane/live/worker-context.ts';
+import { ownAddresses } from './net/own-addresses.ts';
 import { chooseReader } from './net/read-from.ts';
 import { chooseWriter } from './net/write-to.ts';
 import { openAccessLog } from './observe/access-log.ts';
@@ -32,6 +33,7 @@ const context: WorkerContext = {
   counters: new CounterPages(),
   limits: new LimitTable(start.limits, start.index),
   pluginsDir: start.pluginsDir,
+  ownAddresses,
   accessLog: null,
   isShedding: false,
   isStopping: false,

@@ -7,8 +7,10 @@ import { networkInterfaces } from 'node:os';
 
 export type AddressFamily = 'IPv4' | 'IPv6';
 
+export type ListAddresses = (families: readonly AddressFamily[]) => readonly string[];
+
 /** Link-local ones with their zone, without which they mean nothing. Each once, in the system's order. */
-export function ownAddresses(families: readonly AddressFamily[]): readonly string[] {
+export const ownAddresses: ListAddresses = (families) => {
   const addresses = new Set<string>();
   for (const [name, found] of Object.entries(networkInterfaces())) {
     for (const { address, family } of found ?? []) {
@@ -16,7 +18,7 @@ export function ownAddresses(families: readonly AddressFamily[]): readonly strin
     }
   }
   return [...addresses];
-}
+};
 
 /** fe80::/10. IPv4's 169.254.0.0/16 needs no zone. */
 function isLinkLocal(address: string): boolean {

@@ -9,6 +9,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { TICK_MS, TimerWheel } from '../../src/base/timer-wheel.ts';
 import type { WorkerContext } from '../../src/data-plane/live/worker-context.ts';
 import { WorkerPlane } from '../../src/data-plane/worker-plane.ts';
+import { ownAddresses } from '../../src/net/own-addresses.ts';
 import { chooseReader } from '../../src/net/read-from.ts';
 import { chooseWriter } from '../../src/net/write-to.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
@@ -112,7 +113,7 @@ export class Engine {
     });
   }
 
-  static async start(listeners: ListenerSpec[], pools: PoolSpec[]): Promise<Engine> {
+  static async start(listeners: ListenerSpec[], pools: PoolSpec[], patch: Partial<WorkerContext> = {}): Promise<Engine> {
     await Promise.all([chooseReader(), chooseWriter()]);
     const messages: FromWorker[] = [];
     const context: WorkerContext = {
@@ -124,11 +125,13 @@ export class Engine {
       counters: new CounterPages(),
       limits: LimitTable.create(1, new Int32Array([1, 2]), 0),
       pluginsDir: null,
+      ownAddresses,
       accessLog: null,
       isShedding: false,
       isStopping: false,
       send: (message) => void messages.push(message),
       log: (level, text, fields) => void messages.push({ kind: 'log', level, text, fields }),
+      ...patch,
     };
     const engine = new Engine(context);
     engine.messages.push = (...items) => messages.push(...items);

@@ -2,6 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import type { WorkerContext } from '../../src/data-plane/live/worker-context.ts';
 import { bindExclusively } from '../../src/net/exclusive-bind.ts';
 import { DROPS, listenerColumns, type Drop } from '../../src/shared/counter-pages.ts';
 import { Engine, makeListener, makePool, type ListenerPatch, type PoolPatch } from './engine.ts';
@@ -108,9 +109,9 @@ export class UdpRig {
     this.port = port;
   }
 
-  static async start(backendPorts: readonly number[], listener: ListenerPatch = {}, pool: PoolPatch = {}, host: string | null = '127.0.0.1'): Promise<UdpRig> {
+  static async start(backendPorts: readonly number[], listener: ListenerPatch = {}, pool: PoolPatch = {}, host: string | null = '127.0.0.1', context: Partial<WorkerContext> = {}): Promise<UdpRig> {
     const port = await freeUdpPort(host);
-    const engine = await Engine.start([udpListenerSpec(port, listener, host)], [makePool(backendPorts, pool)]);
+    const engine = await Engine.start([udpListenerSpec(port, listener, host)], [makePool(backendPorts, pool)], context);
     return new UdpRig(engine, port);
   }
 
@@ -133,6 +134,11 @@ export class UdpRig {
   dropped(reason: Drop, listener = 0): number {
     const { cells, base } = this.engine.context.counters.listeners.at(listener);
     return cells[base + listenerColumns.dropped + DROPS.indexOf(reason)]!;
+  }
+
+  /** Resolves once `holds`, looked at after each turn of the loop. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   /** Time passes for deadlines, with a turn of the loop between any two ticks. */

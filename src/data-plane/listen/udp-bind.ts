@@ -7,11 +7,9 @@
  * sign to look again.
  */
 import { errorCodeOf } from '../../net/dial.ts';
-import type { AddressFamily } from '../../net/own-addresses.ts';
+import type { AddressFamily, ListAddresses } from '../../net/own-addresses.ts';
 import type { BindAddress } from './listener.ts';
 import type { HoldKind, LocalPort, PortHolder, UdpPorts } from './udp-ports.ts';
-
-export type ListAddresses = (families: readonly AddressFamily[]) => readonly string[];
 
 const CATCH_ALL: Readonly<Record<AddressFamily, string>> = { IPv4: '0.0.0.0', IPv6: '::' };
 /** This machine has no IPv6, or has it turned off. */

@@ -5,7 +5,6 @@
  * there, and hashing meets the same backend again.
  */
 import { errorCodeOf } from '../../net/dial.ts';
-import { ownAddresses } from '../../net/own-addresses.ts';
 import { DROPS, listenerColumns, REFUSALS, type Drop } from '../../shared/counter-pages.ts';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { LivePool } from '../live/live-pool.ts';
@@ -13,7 +12,7 @@ import type { WorkerContext } from '../live/worker-context.ts';
 import { UdpSession, type SessionOwner } from '../relay/udp-session.ts';
 import { UdpPipeline } from '../udp-pipeline.ts';
 import type { BindAddress, Listener, ListenerKind } from './listener.ts';
-import { UdpBind, type ListAddresses } from './udp-bind.ts';
+import { UdpBind } from './udp-bind.ts';
 import { UdpPlaces } from './udp-places.ts';
 import { udpPortsOf, type LocalPort, type PortHolder } from './udp-ports.ts';
 
@@ -42,7 +41,6 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
   isAccepting = false;
   readonly #pipeline: UdpPipeline;
   readonly #context: WorkerContext;
-  readonly #listAddresses: ListAddresses;
   readonly #binds = new Map<string, UdpBind>();
   readonly #places = new UdpPlaces();
   /** Over the limit, until another worker lets one go. */
@@ -52,12 +50,11 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
   #fruitlessUntilTick = 0;
   #isNewAddressSeen = false;
 
-  constructor(live: LiveListener, pipeline: UdpPipeline, context: WorkerContext, listAddresses: ListAddresses = ownAddresses) {
+  constructor(live: LiveListener, pipeline: UdpPipeline, context: WorkerContext) {
     this.name = live.spec.name;
     this.live = live;
     this.#pipeline = pipeline;
     this.#context = context;
-    this.#listAddresses = listAddresses;
     this.#seenWanted = live.row.placesWantedHint;
   }
 
@@ -69,7 +66,7 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
     const opened: UdpBind[] = [];
     try {
       for (const address of addresses) {
-        const bind = new UdpBind(address, udpPortsOf(this.#context), this, this.#listAddresses);
+        const bind = new UdpBind(address, udpPortsOf(this.#context), this, this.#context.ownAddresses);
         bind.open(this.#onUnbindable);
         opened.push(bind);
         this.#binds.set(keyOf(address), bind);

@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
+import type { ListAddresses } from '../../net/own-addresses.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { BackendTable } from '../../shared/backend-table.ts';
 import type { CounterPages } from '../../shared/counter-pages.ts';
@@ -17,6 +18,8 @@ export interface WorkerContext {
   readonly counters: CounterPages;
   readonly limits: LimitTable;
   readonly pluginsDir: string | null;
+  /** What a wildcard of UDP is bound to. */
+  readonly ownAddresses: ListAddresses;
   /** null while the access log is off. */
   accessLog: AccessLog | null;
   /** Answers say `Connection: close`: this proxy is leaving rotation. */

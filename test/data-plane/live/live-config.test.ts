@@ -22,7 +22,7 @@ function contextWith(rows: number): WorkerContext {
   const limits = LimitTable.create(1, new Int32Array([1, 2]), 0);
   table.ensure({ backends: rows, pools: rows, listeners: 1 });
   counters.ensure({ backends: rows, pools: rows, routes: rows, listeners: 1 });
-  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, limits, pluginsDir: null, accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
+  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, limits, pluginsDir: null, ownAddresses: () => [], accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
 }
 
 /** Rows in the order of the file. */
