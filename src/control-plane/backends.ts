@@ -26,6 +26,8 @@ import { parseBeside, type Beside } from './membership/beside.ts';
 import type { LinkState, Membership, MembershipEvents } from './membership/membership.ts';
 import { operatorKey, type OperatorEntry } from './operator-entry.ts';
 import { OperatorStates, type BackendStateEvent, type OperatorChange, type OperatorOutcome, type OperatorSeal } from './operator-states.ts';
+import type { HeldRole } from './roles/held-role.ts';
+import { RoleKeeper, type RoleEvent } from './roles/role-keeper.ts';
 import { StateFile } from './state-file.ts';
 import { tierDrain, type TierDrain } from './tier-drain.ts';
 
@@ -85,6 +87,8 @@ export class Backends {
   readonly #addresses: BackendAddresses;
   readonly #operatorStates: OperatorStates;
   readonly #membership: Membership;
+  readonly #roles: RoleKeeper;
+  readonly #roleListeners = new Set<(event: RoleEvent) => void>();
   #identities = new Map<number, { readonly pool: string; readonly address: string }>();
   #probedPools = new Set<string>();
   #pace = FIRST_PACE;
@@ -118,6 +122,15 @@ export class Backends {
       ...(traffic === undefined ? {} : { answersOf: (row) => traffic.answers(row) }),
       onIsolated: (isolated) => this.#onIsolated(isolated),
     });
+    this.#roles = new RoleKeeper({
+      clock,
+      membership,
+      pace: () => this.#pace,
+      claimedSinceMs: (row) => this.#monitor.verdicts.standing(row)?.sinceMs ?? 0,
+      log: options.log,
+      onChange: (event) => this.#roleListeners.forEach((listener) => listener(event)),
+    });
+    this.#monitor.verdicts.subscribe(({ pools }) => this.#roles.verdictsChanged(pools));
     operatorStates.publishTo((entry) => membership.putOperatorState(entry));
     operatorStates.subscribe(({ rowNumber }) => this.#monitor.stateChanged(rowNumber));
   }
@@ -153,6 +166,7 @@ export class Backends {
     yield* this.#operatorStates.apply(placed);
     this.#addresses.apply(placed);
     yield* this.#monitor.apply(placed);
+    this.#roles.apply(placed, snapshot.tier !== undefined && snapshot.tier.store !== 'none');
   }
 
   /** A worker ejected this row's backend, since it refused a connect (message `ejected`). */
@@ -218,6 +232,17 @@ export class Backends {
     return this.#monitor.verdicts.subscribe(listener);
   }
 
+  /** Told when a role pool serves another backend, after it is in the rows. Returns how to end it. */
+  onRole(listener: (event: RoleEvent) => void): () => void {
+    this.#roleListeners.add(listener);
+    return () => this.#roleListeners.delete(listener);
+  }
+
+  /** Which backend a role pool serves here, and why; null: the pool has no role. */
+  roleOf(pool: string): HeldRole | null {
+    return this.#roles.get(pool);
+  }
+
   onState(listener: (event: BackendStateEvent) => void): () => void {
     return this.#operatorStates.subscribe(listener);
   }
@@ -255,6 +280,7 @@ export class Backends {
 
   /** The tier's link is ended by whoever made it. */
   stop(): void {
+    this.#roles.stop();
     this.#monitor.stop();
     this.#resolver.stop();
   }
@@ -262,6 +288,8 @@ export class Backends {
   #events(): MembershipEvents {
     return {
       onVerdict: (check, entry) => this.#monitor.acceptVerdict(check, entry),
+      onRole: (pool, record) => this.#roles.accept(pool, record),
+      onRead: (sentMs) => this.#roles.read(sentMs),
       onOperatorState: (key, text) => this.#operatorStates.accept(key, text),
       onMembers: () => this.#monitor.membersChanged(),
       onSuspicions: (checks) => this.#monitor.suspected(checks),
@@ -279,6 +307,7 @@ export class Backends {
     this.#phase = phase;
     this.#wasAway = phase === 'autonomous' || (this.#wasAway && phase !== 'connected');
     this.#monitor.dutyChanged();
+    this.#roles.linkChanged();
   }
 
   #onIsolated(isolated: boolean): void {

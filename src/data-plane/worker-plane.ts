@@ -114,7 +114,11 @@ export class WorkerPlane {
     for (const backend of config.backends.values()) backend.restore();
     if (former === null) return;
     const removed = [...former.backends].filter(([row, backend]) => config.backends.get(row) !== backend).map(([, backend]) => backend);
-    for (const backend of removed) backend.remove();
+    for (const backend of removed) {
+      backend.remove();
+      // It was a role pool's: it may be a former primary from now on.
+      if (backend.row.withdrawn) backend.sever();
+    }
     const { removedMs } = config.snapshot.drain;
     if (removed.length > 0 && removedMs > 0) this.#context.clock.after(removedMs, () => removed.forEach((backend) => backend.cut()));
   }
@@ -163,6 +167,7 @@ export class WorkerPlane {
       pool.balancer.readmitExpired(nowMs);
       if (pool.hasLimit) for (const backend of pool.backends) backend.yieldPlaces();
       if (pool.spec.onDown === 'close') pool.cutDown();
+      if (pool.isRolePool) pool.severOthers();
     }
     for (const listener of this.#listeners.values()) listener.tick();
     for (const listener of this.#retired) if (listener.openConnections === 0) this.#retired.delete(listener);

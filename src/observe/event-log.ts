@@ -14,6 +14,7 @@ export type EventBody =
   | { readonly type: 'verdict'; readonly pool: string; readonly address: string; readonly from: Verdict; readonly to: Verdict; readonly reason: string }
   | { readonly type: 'ejection'; readonly pool: string; readonly address: string; readonly ejected: boolean; readonly forMs: number; readonly reason: string }
   | { readonly type: 'backend-state'; readonly pool: string; readonly address: string; readonly state: BackendState; readonly weight: number; readonly reason: string }
+  | { readonly type: 'primary'; readonly pool: string; readonly address: string | null; readonly former: string | null; readonly epoch: number; readonly by: 'tier' | 'own probes' }
   | { readonly type: 'reload'; readonly ok: boolean; readonly version: number; readonly problems: readonly string[] }
   | { readonly type: 'proxy-state'; readonly state: ProxyState; readonly reason: string }
   | { readonly type: 'worker'; readonly worker: number; readonly change: 'started' | 'exited'; readonly reason: string };

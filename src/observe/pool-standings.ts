@@ -11,8 +11,8 @@ import { servingBackends, type Standing } from '../shared/usable-backends.ts';
 /** `rows`: those of all backends; `first`: the place of the pool's first one. About 100 ns a backend. */
 export function standingsOf(table: BackendTable, pool: PoolSpec, rows: Int32Array, first: number): Standing[] {
   return pool.backends.map(({ priority }, i) => {
-    const { state, weight, verdict, ejected } = table.backend(rows[first + i]!);
-    return { state, weight, verdict, ejected, priority };
+    const { state, weight, verdict, ejected, withdrawn } = table.backend(rows[first + i]!);
+    return { state, weight, verdict, ejected, priority, withdrawn };
   });
 }
 

@@ -36,16 +36,19 @@ const B = {
   addressFamily: 12, // writer: main; 0 none, 4, 6
   address: 13, // 13..16: the resolved address, network order
   placesWanted: 17, // writers: workers, atomic add: how often one met the limit; wraps
+  withdrawn: 18, // writer: main. readers: all. 1: its role pool serves another
 } as const;
-const BACKEND_COLUMNS = 18;
+const BACKEND_COLUMNS = 19;
 
 /** Columns of a pool's row. */
 const P = {
   epoch: 0, // writers: all, atomic add, after any change that moves candidates
   ejected: 1, // writers: workers and main, atomic add: how many are ejected now
   panic: 2, // writers: workers, on each rebuild of candidates; 1 while panicking
+  fenced: 3, // writer: main: 1: served until `fencedUntil` alone
+  fencedUntil: 4, // writer: main
 } as const;
-const POOL_COLUMNS = 4;
+const POOL_COLUMNS = 5;
 
 /** Columns of a listener's row. */
 const L = {
@@ -126,6 +129,14 @@ export class BackendRow {
     Atomics.store(this.#cells, this.#base + B.state, states.indexOf(value));
   }
 
+  /** Of a role pool that serves another: takes nothing new, and what is open to it is cut. */
+  get withdrawn(): boolean {
+    return Atomics.load(this.#cells, this.#base + B.withdrawn) === 1;
+  }
+  set withdrawn(value: boolean) {
+    Atomics.store(this.#cells, this.#base + B.withdrawn, value ? 1 : 0);
+  }
+
   get weight(): number {
     return Atomics.load(this.#cells, this.#base + B.weight);
   }
@@ -149,10 +160,14 @@ export class BackendRow {
   get connections(): number {
     return Atomics.load(this.#cells, this.#base + B.connections);
   }
-  /** Takes one of `limit` places (0: no limit); false when none is left. */
+  /**
+   * Takes one of `limit` places (0: no limit); false when none is left, or it is
+   * withdrawn. Counted first and looked at then: who withdraws it and finds no
+   * connection counted can be sure that none is about to be.
+   */
   takeConnection(limit: number): boolean {
     const taken = Atomics.add(this.#cells, this.#base + B.connections, 1);
-    if (limit === 0 || taken < limit) return true;
+    if ((limit === 0 || taken < limit) && !this.withdrawn) return true;
     Atomics.sub(this.#cells, this.#base + B.connections, 1);
     return false;
   }
@@ -301,6 +316,16 @@ export class PoolRow {
   }
   set panic(value: boolean) {
     Atomics.store(this.#cells, this.#base + P.panic, value ? 1 : 0);
+  }
+
+  /** Main: the pool is served until then and no longer, unless this is said again; null: it has no such end. */
+  fence(untilMs: number | null): void {
+    if (untilMs !== null) Atomics.store(this.#cells, this.#base + P.fencedUntil, untilMs | 0);
+    Atomics.store(this.#cells, this.#base + P.fenced, untilMs === null ? 0 : 1);
+  }
+  /** At table time `nowMs` its time is over. */
+  isFenced(nowMs: number): boolean {
+    return Atomics.load(this.#cells, this.#base + P.fenced) === 1 && !isAfter(Atomics.load(this.#cells, this.#base + P.fencedUntil), nowMs);
   }
 }
 

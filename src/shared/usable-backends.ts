@@ -23,6 +23,8 @@ export interface Standing {
   readonly ejected: boolean;
   /** 0 is used first. */
   readonly priority: number;
+  /** Its role pool serves another: not even a panic takes it. */
+  readonly withdrawn?: boolean;
 }
 
 export interface Serving {
@@ -31,7 +33,7 @@ export interface Serving {
   readonly panic: boolean;
 }
 
-/** Ready, weighted, up and not ejected. */
+/** Ready, weighted, up, neither ejected nor withdrawn. */
 export function isUsable(backend: Standing): boolean {
   return backend.verdict === 'up' && !backend.ejected && isReady(backend);
 }
@@ -56,7 +58,7 @@ export function servingBackends(backends: readonly Standing[], panicShare: numbe
 }
 
 function isReady(backend: Standing): boolean {
-  return backend.state === 'ready' && backend.weight > 0;
+  return backend.state === 'ready' && backend.weight > 0 && backend.withdrawn !== true;
 }
 
 /** Shares are written in percent, so 55 % of 20 must not become 11.000000000000002. */

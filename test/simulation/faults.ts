@@ -24,6 +24,24 @@ const faults: Readonly<Record<string, Fault>> = {
     tier.setTruth(port, pick<Meeting>(tier, ['silent', 'ECONNREFUSED'])!);
     forAWhile(tier, 15_000, () => tier.setTruth(port, 'accept'));
   },
+  primaryMoves(tier) {
+    tier.primaries.move();
+  },
+  primaryDisputed(tier) {
+    tier.primaries.dispute(100 + tier.random.next() * 10_000);
+  },
+  /** Some members are cut off from the store, together with the former primary. */
+  primarySplit(tier) {
+    const cut = tier.running.filter(() => tier.random.below(3) === 0);
+    for (const { wire } of cut) wire.isCut = true;
+    tier.primaries.split(cut);
+    tier.tell(`${cut.map(({ id }) => id).join(' ')} are cut off with the former primary`);
+    forAWhile(tier, 12_000, () => {
+      tier.primaries.joinAgain();
+      for (const member of cut) member.wire.isCut = member.hasEnded;
+      tier.tell(`${cut.map(({ id }) => id).join(' ')} are back`);
+    });
+  },
   weather(tier) {
     tier.setWeather({ delayMs: pick(tier, [1, 30, 300])!, lostShare: pick(tier, [0, 0.05, 0.3])!, doubledShare: pick(tier, [0, 0.2])!, hintsLostShare: pick(tier, [0, 0.5, 1])! });
     tier.tell('the weather changes');

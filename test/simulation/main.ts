@@ -29,10 +29,12 @@ if (![first, count, members, backends, stormMs].every((value) => Number.isIntege
 
 let virtualMs = 0;
 let failed = 0;
+let overlapMs = 0;
 const startMs = performance.now();
 for (let seed = first; seed < first + count; seed++) {
   const life = await simulate({ seed, members, backends, stormMs });
   virtualMs += life.virtualMs;
+  overlapMs = Math.max(overlapMs, life.overlapMs);
   if (values.story || life.violations.length > 0) console.log(life.story.join('\n'));
   if (life.violations.length > 0) {
     failed++;
@@ -42,5 +44,5 @@ for (let seed = first; seed < first + count; seed++) {
   } else if (count === 1) console.log(`seed ${seed}: no violation, ${life.probes} probes, fingerprint ${life.fingerprint}`);
 }
 const tookS = (performance.now() - startMs) / 1000;
-console.log(`${count} seeds, ${failed} failed; ${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${tookS.toFixed(0)} s`);
+console.log(`${count} seeds, ${failed} failed; ${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time in ${tookS.toFixed(0)} s; longest overlap of two primaries without a fence ${(overlapMs / 1000).toFixed(1)} s`);
 process.exitCode = failed === 0 ? 0 : 1;

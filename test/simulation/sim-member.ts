@@ -16,9 +16,11 @@ import { TierLink } from '../../src/control-plane/membership/tier-link.ts';
 import { OperatorStates } from '../../src/control-plane/operator-states.ts';
 import type { Answers, ApplyOutcome, ConfigApplier, Refusal, RunningVersion } from '../../src/control-plane/rollout/config-applier.ts';
 import { sha256 } from '../../src/control-plane/rollout/fetch-version.ts';
+import { RoleKeeper } from '../../src/control-plane/roles/role-keeper.ts';
 import { TierRollout } from '../../src/control-plane/rollout/tier-rollout.ts';
 import type { StateFile } from '../../src/control-plane/state-file.ts';
 import type { Dial } from '../../src/net/dial.ts';
+import { tableTime } from '../../src/shared/backend-table.ts';
 import { BackendRig, healthSpec } from '../support/backend-rig.ts';
 import { MemoryDisk } from '../support/rollout-rig.ts';
 import { ProcessClock } from './sim-clock.ts';
@@ -33,6 +35,11 @@ export class SimDisk {
 
 const REQUEST_EVERY_MS = 100;
 
+/** Pools of the same backends, whose checks ask for the primary; the second stops when cut off. */
+export const ROLE_POOLS = ['db', 'fenced'] as const;
+export type RolePoolName = (typeof ROLE_POOLS)[number];
+export const ROLE_PORTS = [9000, 9001, 9002];
+
 export class SimMember implements ConfigApplier {
   readonly id: string;
   readonly disk: SimDisk;
@@ -46,6 +53,7 @@ export class SimMember implements ConfigApplier {
   monitor!: HealthMonitor;
   operatorStates!: OperatorStates;
   rollout!: TierRollout;
+  roles!: RoleKeeper;
   readonly #tier: SimTier;
   readonly #random: Random;
   #running: RunningVersion | null = null;
@@ -99,6 +107,15 @@ export class SimMember implements ConfigApplier {
       answersOf: () => this.#requests,
     });
     this.monitor.verdicts.subscribe((event) => this.#verdict(event));
+    this.roles = new RoleKeeper({
+      clock,
+      membership: this.link,
+      pace: () => pace,
+      claimedSinceMs: (row) => this.monitor.verdicts.standing(row)?.sinceMs ?? 0,
+      log,
+      onChange: ({ pool, address, epoch, byTier }) => this.isRunning && this.#tier.tell(`${id} serves ${address ?? 'none'} of ${pool} (${byTier ? `epoch ${epoch}` : 'own probes'})`),
+    });
+    this.monitor.verdicts.subscribe(({ pools }) => this.roles.verdictsChanged(pools));
     this.rollout = new TierRollout({
       membership: this.link, clock, random: this.#random, kept, log,
       disk: disk.rollout,
@@ -131,6 +148,13 @@ export class SimMember implements ConfigApplier {
     return this.#ports;
   }
 
+  /** Whom its workers would send to now; null: to none. */
+  sendsTo(pool: RolePoolName): number | null {
+    if (this.#running === null || this.backends.pool(pool).isFenced(tableTime(this.clock.monotonicMs()))) return null;
+    const rows = ROLE_PORTS.map((port) => [port, this.backends.row(pool, addressOf(port))] as const);
+    return rows.find(([, row]) => !row.withdrawn && row.verdict === 'up')?.[0] ?? null;
+  }
+
   verdict(port: number): string {
     return this.backends.row('web', addressOf(port)).verdict;
   }
@@ -152,9 +176,11 @@ export class SimMember implements ConfigApplier {
     if (refusal !== null) return { kind: 'refused', ...refusal };
     const sha = sha256(bytes);
     this.#ports = portsOf(Buffer.from(bytes).toString());
-    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: healthSpec() });
+    const role = { backends: ROLE_PORTS.map(addressOf), health: healthSpec({ role: 'primary' }) };
+    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: healthSpec() }, { ...role, name: 'db' }, { ...role, name: 'fenced', fence: true });
     await inSlices(this.operatorStates.apply(placed));
     await inSlices(this.monitor.apply(placed));
+    this.roles.apply(placed, true);
     this.#running = { number, sha, effectiveSha: sha };
     return { kind: 'done', changed: true, warnings: [] };
   }
@@ -176,11 +202,13 @@ export class SimMember implements ConfigApplier {
     const poke = (): void => this.rollout.poke();
     return {
       onVerdict: (check, entry) => this.monitor.acceptVerdict(check, entry),
+      onRole: (pool, record) => this.roles.accept(pool, record),
+      onRead: (sentMs) => this.roles.read(sentMs),
       onOperatorState: (key, text) => this.operatorStates.accept(key, text),
       onMembers: () => (this.monitor.membersChanged(), poke()),
       onSuspicions: (checks) => this.monitor.suspected(checks),
       onConfig: ({ rollout }) => (this.monitor.rolloutChanged(rollout !== null), poke()),
-      onState: () => (this.monitor.dutyChanged(), poke()),
+      onState: () => (this.monitor.dutyChanged(), this.roles.linkChanged(), poke()),
     };
   }
 

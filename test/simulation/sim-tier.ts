@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
 import { seededRandom, type Random } from '../../src/base/random.ts';
 import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
 import { SimClock } from './sim-clock.ts';
-import { addressOf, SimDisk, SimMember } from './sim-member.ts';
+import { addressOf, ROLE_PORTS, SimDisk, SimMember } from './sim-member.ts';
+import { SimPrimaries } from './sim-primaries.ts';
 import { FAIR, StoreMood, type Weather } from './sim-wire.ts';
 
 export type Meeting = 'accept' | 'silent' | 'ECONNREFUSED';
@@ -36,6 +37,7 @@ export class SimTier {
   readonly members = new Map<string, SimMember>();
   readonly disks = new Map<string, SimDisk>();
   readonly truth = new Map<number, Meeting>();
+  readonly primaries: SimPrimaries;
   readonly violations: Violation[] = [];
   /** What happened, for people; a run of the same seed has the same. */
   readonly story: string[] = [];
@@ -50,6 +52,7 @@ export class SimTier {
     this.random = seededRandom(seed);
     this.store = new TierMemoryStore({ clock: this.clock, random: this.random });
     for (let i = 0; i < backends; i++) this.truth.set(8000 + i, 'accept');
+    this.primaries = new SimPrimaries(this);
     this.#holdLeader();
   }
 
@@ -91,7 +94,8 @@ export class SimTier {
   }
 
   meets(member: SimMember, port: number): Meeting {
-    const met = member.isCutFromBackends ? 'silent' : (this.truth.get(port) ?? 'ECONNREFUSED');
+    const isRole = ROLE_PORTS.includes(port);
+    const met = member.isCutFromBackends ? 'silent' : isRole ? this.primaries.meets(member, port) : (this.truth.get(port) ?? 'ECONNREFUSED');
     if (met !== 'accept') this.#badMs.set(port, this.clock.monotonicMs());
     return met;
   }
@@ -133,6 +137,7 @@ export class SimTier {
   heal(): void {
     this.mood.refuses = null;
     this.mood.resume();
+    this.primaries.heal();
     for (const member of this.members.values()) {
       member.wire.isCut = member.hasEnded;
       member.wire.weather = FAIR;
@@ -157,6 +162,7 @@ export class SimTier {
       this.#checkConfig(member, head);
       this.#checkBackends(member);
     }
+    this.primaries.checkAgreement();
     if (head !== null && !versions.some(({ sha }) => sha === head.sha)) this.violate('the head is not among the versions');
     for (const port of this.ports) {
       const states = new Set(running.filter(({ ports }) => ports.includes(port)).map((member) => member.state(port)));

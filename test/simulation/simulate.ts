@@ -16,6 +16,8 @@ export interface Life {
   readonly fingerprint: string;
   readonly virtualMs: number;
   readonly probes: number;
+  /** See SimPrimaries. */
+  readonly overlapMs: number;
 }
 
 /** Two leases until an empty store takes a file, a dry run of it, and first verdicts. */
@@ -39,7 +41,7 @@ export async function simulate(options: LifeOptions): Promise<Life> {
   await tier.clock.advance(CALM_MS);
   await tier.checkAgreement();
   if (tier.violations.length === 0) await measureBounds(tier);
-  return { violations: tier.violations, story: tier.story, fingerprint: tier.fingerprint, virtualMs: tier.clock.monotonicMs(), probes: tier.probes };
+  return { violations: tier.violations, story: tier.story, fingerprint: tier.fingerprint, virtualMs: tier.clock.monotonicMs(), probes: tier.probes, overlapMs: tier.primaries.longestMs };
 }
 
 async function storm(tier: SimTier, stormMs: number): Promise<void> {

@@ -66,6 +66,8 @@ export class AdminTier implements AsyncDisposable {
       log,
       events: {
         onVerdict: () => undefined,
+        onRole: () => undefined,
+        onRead: () => undefined,
         onOperatorState: (key, text) => orders.accept(key, text),
         onMembers: () => undefined,
         onSuspicions: () => undefined,

@@ -12,6 +12,7 @@ export interface PoolSketch {
   readonly backends: readonly (string | (Partial<BackendSpec> & { readonly address: string }))[];
   readonly health?: HealthSpec | readonly HealthSpec[] | null;
   readonly proxyProtocol?: PoolSpec['proxyProtocol'];
+  readonly fence?: boolean;
 }
 
 export function healthSpec(changes: Partial<HealthSpec> = {}): HealthSpec {
@@ -25,8 +26,8 @@ export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec
   return { host, port: Number(given.address.slice(colon + 1)), named: isIP(host) === 0, weight: 1, priority: 0, state: 'ready', ...given };
 }
 
-export function poolSpec({ name, backends, health = null, proxyProtocol = 'off' }: PoolSketch): PoolSpec {
-  return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol };
+export function poolSpec({ name, backends, health = null, proxyProtocol = 'off', fence = false }: PoolSketch): PoolSpec {
+  return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol, fence };
 }
 
 /** Gives each (pool, address) a row of its own, and the same one each time. */

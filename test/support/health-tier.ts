@@ -47,6 +47,8 @@ export class HealthMember {
       log,
       events: {
         onVerdict: (check, entry) => this.monitor.acceptVerdict(check, entry),
+        onRole: () => undefined,
+        onRead: () => undefined,
         onOperatorState: () => undefined,
         onMembers: () => this.monitor.membersChanged(),
         onSuspicions: (checks) => this.monitor.suspected(checks),

@@ -54,6 +54,8 @@ export class LinkRig {
           verdicts.set(check, entry?.verdict ?? 'none');
         },
         onOperatorState: (key, text) => say(`operator ${key} ${text}`),
+        onRole: (pool, record) => say(`role ${pool} ${record === null ? 'none' : `${record.phase} ${record.address}`}`),
+        onRead: () => undefined,
         onMembers: () => void member.memberChanges++,
         onSuspicions: (checks) => say(`suspicions ${checks.join(' ')}`),
         onConfig: ({ head }) => say(`config ${head?.number ?? 'none'}`),

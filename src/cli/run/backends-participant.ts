@@ -83,6 +83,9 @@ export class BackendsParticipant implements RolloutParticipant {
     backends.onVerdict(({ pools, address, from, to, reason }) => {
       for (const pool of pools) this.#tell(to === 'down' ? 'warn' : 'info', `backend ${to}`, { type: 'verdict', pool, address, from, to, reason });
     });
+    backends.onRole(({ pool, address, former, epoch, byTier }) => {
+      this.#tell(address === null ? 'warn' : 'info', address === null ? 'the pool serves no primary' : 'the pool serves another primary', { type: 'primary', pool, address, former, epoch, by: byTier ? 'tier' : 'own probes' });
+    });
     backends.onState(({ pool, address, state, weight, reason }) => {
       this.#tell('info', 'backend state set', { type: 'backend-state', pool, address, state, weight, reason });
     });

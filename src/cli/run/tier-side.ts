@@ -42,6 +42,8 @@ export class TierSide {
     this.#store = definition.open({ url: tier.store, tier: tier.name, callTimeoutMs: tier.leaseMs / 3, reconnectWithinMs: tier.heartbeatMs, clock, random, log });
     const events: MembershipEvents = {
       onVerdict: (check, entry) => this.#tell((listener) => listener.onVerdict?.(check, entry)),
+      onRole: (pool, record) => this.#tell((listener) => listener.onRole?.(pool, record)),
+      onRead: (sentMs) => this.#tell((listener) => listener.onRead?.(sentMs)),
       onOperatorState: (key, text) => this.#tell((listener) => listener.onOperatorState?.(key, text)),
       onMembers: () => this.#tell((listener) => listener.onMembers?.()),
       onSuspicions: (checks) => this.#tell((listener) => listener.onSuspicions?.(checks)),

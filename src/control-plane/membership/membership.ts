@@ -6,6 +6,7 @@
  * returns a promise, and no request waits for any of it.
  */
 import type { VerdictEntry } from '../store/entry-texts.ts';
+import type { RoleRecord } from '../store/role-records.ts';
 import type { Leader, MemberState, OperatorPut, TierStore, VerdictReport, ConfigState } from '../store/tier-store.ts';
 
 /** What a member says of itself (the JSON of its entry); keys of a later release are kept and passed over. */
@@ -49,6 +50,10 @@ export interface LinkState {
 export interface MembershipEvents {
   /** The tier's verdict on a check (or, autonomous, this proxy's own); null: the tier has none. */
   onVerdict(check: string, entry: VerdictEntry | null): void;
+  /** The store's record of a role pool changed; null: it has none. In every phase: of two records the later epoch stands at any time. */
+  onRole(pool: string, record: RoleRecord | null): void;
+  /** A call sent at `sentMs` (monotonic) was answered, and what has been read is what the store then had. */
+  onRead(sentMs: number): void;
   /** Text as in OperatorPut; null: the entry is gone. */
   onOperatorState(key: string, text: string | null): void;
   /** Members, states, zones or the time of readiness changed, or somebody has now been ready for a lease: who is on duty may have changed. */

@@ -178,6 +178,7 @@ export class TierCalls {
     if (this.#parts.phases.phase === 'autonomous') this.#parts.reader.handOver('the store answers again');
     const isMended = this.#parts.outbox.answered(letter, answer);
     const nextInMs = this.#parts.reader.accept(answer, this.#parts.record());
+    if (this.#parts.reader.isCurrent) this.#options.events.onRead(sentMs);
     this.#pace.answered(this.#options.timing().heartbeatMs);
     this.#soon(nextInMs);
     // A new incarnation has no reports, so nothing can differ.

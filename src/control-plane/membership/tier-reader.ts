@@ -49,6 +49,7 @@ export class TierReader {
   #config: ConfigState | null = null;
   #configReadMs = Number.NEGATIVE_INFINITY;
   #configHandedOn = '';
+  #isCurrent = false;
   /** Settling: everything has been read once since that began. */
   #hasRead = false;
   /** When the reading of the whole goes on. A call that is made anyway brings a page as well. */
@@ -68,6 +69,11 @@ export class TierReader {
 
   get config(): ConfigState | null {
     return this.#config;
+  }
+
+  /** The last answer left nothing to read, and what has been read is what the store had. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
   }
 
   /** What the next call names. The config has no digest, so once a lease it is asked for whatever its epoch. */
@@ -98,6 +104,7 @@ export class TierReader {
     this.view.mergeOperatorStates(news.operatorStates, this.#sync.operatorStates);
     if (phases.phase === 'connected') this.view.changeMembers(news.members.entries);
     this.#handOn(news.verdicts.entries);
+    this.#isCurrent = news.complete;
     // A store that never had a config is at epoch 0, as who knows nothing of it is: then nothing is told, and that is the answer.
     const config = answer.config ?? (this.#sync.configEpoch === 0 ? NO_CONFIG : null);
     if (config !== null) {
@@ -147,6 +154,7 @@ export class TierReader {
 
   #handOn(verdicts: SyncNews['verdicts']['entries']): void {
     const { phases } = this.#options;
+    this.view.changeRoles(verdicts);
     if (phases.phase === 'connected') this.view.changeVerdicts(verdicts);
     else if (phases.phase === 'settling' && this.#hasRead) this.view.changeNewVerdicts(verdicts, phases.sinceWallMs);
   }

@@ -6,6 +6,7 @@
  */
 import type { Log } from '../../observe/log.ts';
 import { parseVerdict } from '../store/entry-texts.ts';
+import { parseRole, poolOfRoleKey } from '../store/role-records.ts';
 import type { OperatorPut } from '../store/tier-store.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipEvents } from './membership.ts';
@@ -14,7 +15,7 @@ import type { TableCopy, TableEntry, TableNews } from './table-copy.ts';
 import type { TableSync } from './table-sync.ts';
 
 export interface TierViewOptions {
-  readonly events: Pick<MembershipEvents, 'onVerdict' | 'onOperatorState'>;
+  readonly events: Pick<MembershipEvents, 'onVerdict' | 'onRole' | 'onOperatorState'>;
   readonly members: MemberView;
   readonly unreadable: Unreadable;
   /** The store has yet to hear, or hear again, an operator's word. */
@@ -59,6 +60,18 @@ export class TierView {
     this.#options.members.change(entries);
   }
 
+  /** Of what was read of the table of verdicts, the records of role pools. */
+  changeRoles(entries: readonly TableEntry[]): void {
+    const { events, unreadable } = this.#options;
+    for (const { key, text } of entries) {
+      const pool = poolOfRoleKey(key);
+      if (pool === null) continue;
+      const record = text === null ? null : parseRole(text);
+      if (text !== null && record === null) unreadable.found('roles', pool);
+      events.onRole(pool, record);
+    }
+  }
+
   changeVerdicts(entries: readonly TableEntry[]): void {
     for (const { key, text } of entries) this.#handVerdict(key, text);
   }
@@ -85,6 +98,7 @@ export class TierView {
 
   #handVerdict(key: string, text: string | null): void {
     const { events, unreadable } = this.#options;
+    if (poolOfRoleKey(key) !== null) return;
     const entry = text === null ? null : parseVerdict(key, text);
     if (text !== null && entry === null) return unreadable.found('verdicts', key);
     events.onVerdict(key, entry);

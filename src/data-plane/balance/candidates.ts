@@ -13,7 +13,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { isAfter, tableTime, type BackendRow, type PoolRow } from '../../shared/backend-table.ts';
 import { liftExpiredEjection } from '../../shared/ejections.ts';
-import type { KeySpec, PoolSpec } from '../../shared/snapshot.ts';
+import { isRolePool, type KeySpec, type PoolSpec } from '../../shared/snapshot.ts';
 import { servingBackends, type Serving, type Standing } from '../../shared/usable-backends.ts';
 import type { Balancer, Candidate, PickRequest } from './balancer.ts';
 import { Ejection, type EjectionEnvironment } from './ejection.ts';
@@ -58,6 +58,7 @@ export class PoolBalancer {
   readonly #guarded: GuardedBalancer;
   readonly #request = new MutableRequest();
   readonly #latencyDecayMs: number;
+  readonly #isRolePool: boolean;
   readonly #time: PickTime = { now: 0 };
   /** By file index. */
   readonly #known: PoolCandidate[];
@@ -84,6 +85,7 @@ export class PoolBalancer {
     this.#environment = environment;
     this.key = definition.usesKey ? (definition.fixedKey ?? spec.algorithm.key) : null;
     this.ejection = new Ejection(spec.outlier, pool, backends, environment);
+    this.#isRolePool = isRolePool(spec);
     this.#latencyDecayMs = definition.latencyDecayMs?.(options) ?? 0;
     this.#guarded = new GuardedBalancer(
       (candidates, former) => definition.create(candidates, options, { random: environment.random, previous: former }),
@@ -139,7 +141,15 @@ export class PoolBalancer {
     this.#passedOver = passedOver;
     request.isPassedOver = passedOver === null ? null : this.#isCandidatePassedOver;
     const index = this.#guarded.pick(request);
-    return index === -1 ? -1 : this.#fileIndexes[index]!;
+    if (index === -1) return -1;
+    const fileIndex = this.#fileIndexes[index]!;
+    return this.#isRolePool && !this.isServed(fileIndex) ? -1 : fileIndex;
+  }
+
+  /** Of a role pool: this backend is the one, at this very moment, whatever the candidates are as of. */
+  isServed(backendIndex: number): boolean {
+    const { pool, backends } = this.#parts;
+    return !backends[backendIndex]!.withdrawn && !pool.isFenced(tableTime(this.#environment.clock.monotonicMs()));
   }
 
   /** Takes the time to the head of an answer, if the algorithm reads latencies. */
@@ -175,7 +185,7 @@ export class PoolBalancer {
     const standings = backends.map((row, index): Standing => {
       const { ejected } = row;
       if (ejected) this.#noteReadmission(row.ejectedUntil);
-      return { state: row.state, weight: row.weight, verdict: row.verdict, ejected, priority: spec.backends[index]!.priority };
+      return { state: row.state, weight: row.weight, verdict: row.verdict, ejected, priority: spec.backends[index]!.priority, withdrawn: row.withdrawn };
     });
     const { indexes, panic }: Serving = servingBackends(standings, spec.panicShare);
     this.#panicking = panic;

@@ -76,6 +76,11 @@ export class Backend {
     return this.#open.size + (this.#tcp?.size ?? 0);
   }
 
+  /** Something holds one of its places here. */
+  get isHeld(): boolean {
+    return this.openConnections + this.#guests.size > 0;
+  }
+
   /**
    * No connection at rest, and none may be opened (limits hold over all
    * workers). Then the others are told: what fills it may be at rest there.
@@ -209,10 +214,18 @@ export class Backend {
     this.#isRemoved = false;
   }
 
+  /** Its role pool serves another: whatever is open, at rest or not, ends now. */
+  sever(): void {
+    this.#closeIdle(this.#idle.length);
+    for (const connection of [...this.#open]) connection.cut('the pool serves another primary');
+    for (const guest of [...this.#guests]) guest.cut();
+    this.cutTcp('backend-gone');
+  }
+
   /** Ends what still runs, some time after `remove`. */
   cut(): void {
     if (!this.#isRemoved) return;
-    for (const connection of [...this.#open]) connection.cut();
+    for (const connection of [...this.#open]) connection.cut('the backend was removed');
     this.cutTcp('backend-gone');
     for (const guest of [...this.#guests]) guest.cut();
   }

@@ -161,9 +161,9 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection> {
   }
 
   /** Ends what runs on it, for its time is over. */
-  cut(): void {
+  cut(why: string): void {
     if (this.#owner === null) this.destroy();
-    else this.#fail(this.#phase <= P.head ? 'connection-lost' : 'response-incomplete', 'cut: the backend was removed');
+    else this.#fail(this.#phase <= P.head ? 'connection-lost' : 'response-incomplete', `cut: ${why}`);
   }
 
   /** Closes without a word to the owner. */

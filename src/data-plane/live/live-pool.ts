@@ -1,7 +1,7 @@
 /** A pool of one snapshot in one worker: its balancer, and the backends, which outlive the snapshot. */
 import type { ProxyVersion } from '../../net/proxy-protocol.ts';
 import type { PoolRow } from '../../shared/backend-table.ts';
-import type { PoolSpec } from '../../shared/snapshot.ts';
+import { isRolePool, type PoolSpec } from '../../shared/snapshot.ts';
 import type { PoolBalancer } from '../balance/candidates.ts';
 import type { Backend } from '../connect/backend.ts';
 
@@ -18,6 +18,8 @@ export class LivePool {
   readonly hasLimit: boolean;
   /** Connections begin with a header that names the client, so each serves one request; null: they do not. */
   readonly greeting: ProxyVersion | null;
+  /** Only one of its backends is served. */
+  readonly isRolePool: boolean;
   /** The pool's epoch when `cutDown` last looked. */
   #cutEpoch = -1;
 
@@ -30,6 +32,15 @@ export class LivePool {
     this.backends = backends;
     this.hasLimit = spec.connections.perBackend !== 0;
     this.greeting = spec.proxyProtocol === 'off' ? null : spec.proxyProtocol;
+    this.isRolePool = isRolePool(spec);
+  }
+
+  /** Of a role pool: cuts what is open to backends that are not the one. */
+  severOthers(): void {
+    for (let index = 0; index < this.backends.length; index++) {
+      const backend = this.backends[index]!;
+      if (backend.isHeld && !this.balancer.isServed(index)) backend.sever();
+    }
   }
 
   /** Cuts the tcp connections of backends that went down since the last call. Called often: it looks only when something of the pool has changed. */
