@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/load-config.ts';
-import type { Snapshot } from '../src/shared/snapshot.ts';
+import { isRolePool, type Snapshot } from '../src/shared/snapshot.ts';
 import { root } from './tidy/sources.ts';
 
 const folders = ['config', 'config/migrating'];
@@ -60,6 +60,21 @@ describe('an example config', () => {
       { key: { kind: 'path', name: '' }, count: 50, periodMs: 1000, burst: 50, scope: 'proxy' },
       null,
     ]);
+  });
+
+  it('tcp-udp: a database by its primary, the most exact name first, one answer a query', async () => {
+    const { listeners, pools } = await load('config/tcp-udp.yaml');
+    expect(listeners.map(({ protocol }) => protocol)).toEqual(['tcp', 'tcp', 'udp']);
+    expect(listeners[1]?.routes.map(({ match, action }) => [match.sni?.[0]?.value, action])).toEqual([
+      ['shop.example.com', { kind: 'pool', pool: 'shop' }],
+      ['example.com', { kind: 'pool', pool: 'sites' }],
+      [undefined, { kind: 'pool', pool: 'sites' }],
+    ]);
+    expect(listeners[2]?.limits.responsesMax).toBe(1);
+    expect(pools[0]).toMatchObject({ onDown: 'close', panicShare: 0, health: [{ type: 'postgres', role: 'primary', hidden: ['password'] }] });
+    expect(pools.map(isRolePool)).toEqual([true, false, false, false]);
+    expect(pools[1]?.proxyProtocol).toBe('v2');
+    expect(pools[2]?.health.map(({ type, port }) => [type, port])).toEqual([['tcp', null], ['http', 8080]]);
   });
 
   it('routing: each route does what its name says', async () => {

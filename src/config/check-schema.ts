@@ -81,8 +81,12 @@ function report(walk: Walk, at: number, trail: Trail, message: string, hints: { 
 /** Values of these keys are secrets even when they were written into the file itself. */
 const SECRET_TRAIL = /(?:^|\.)(?:token|readToken|password|tier\.store): $/;
 
+function keptBack(node: ScalarNode, trail: Trail): ScalarNode {
+  return SECRET_TRAIL.test(trail.text()) ? { ...node, secret: true } : node;
+}
+
 function reportFault(walk: Walk, written: ScalarNode, trail: Trail, fault: Fault, expected: string | undefined): undefined {
-  const node = SECRET_TRAIL.test(trail.text()) ? { ...written, secret: true } : written;
+  const node = keptBack(written, trail);
   const message = fault.message.startsWith('`') ? fault.message.replace(/^`[^`]*` /, '') : fault.message;
   // A suggestion is made from the value, so it is kept back with it.
   const suggestion = node.secret || node.substituted ? undefined : fault.suggestion;
@@ -115,9 +119,10 @@ function leafStep(note: Note, { accepts, parse }: NonNullable<Note['leaf']>): St
 }
 
 /** A bare `1.10` has lost its zero by the time it is read as a number; only its writer can say what was meant. */
-function wantsQuotes(walk: Walk, node: ScalarNode, trail: Trail): undefined {
+function wantsQuotes(walk: Walk, written: ScalarNode, trail: Trail): undefined {
+  const node = keptBack(written, trail);
   const kind = typeof node.value === 'number' ? 'a number' : `a ${typeof node.value}`;
-  const suggestion = node.substituted ? undefined : JSON.stringify(node.source);
+  const suggestion = node.substituted || node.secret ? undefined : JSON.stringify(node.source);
   return report(walk, node.at, trail, `${shownValue(node)} is ${kind}, and text is wanted here`, { expected: 'text in quotes', suggestion });
 }
 

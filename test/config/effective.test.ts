@@ -62,6 +62,29 @@ admin: { token: "file:token", readToken: written-in-the-file }
     }
   });
 
+  it('of probes are used, and never shown, however they were written', () => {
+    const text = `
+listeners: { web: { bind: ":80", pool: web } }
+pools: { web: { backends: [a:80], health: [{ type: postgres, password: "file:token" }, { type: postgres, password: "\${PASSWORD}" }, { type: postgres, password: hunter2-literal }, { type: postgres }] } }
+`;
+    const loaded = loadConfigText(text, join(folder, 'weir.yaml'), { environment: { PASSWORD: 'hunter2-variable' } });
+    const health = loaded.snapshot!.pools[0]!.health;
+    expect(health.map(({ options }) => options['password'])).toEqual(['hunter2hunter2', 'hunter2-variable', 'hunter2-literal', '']);
+    expect(health.every(({ hidden }) => hidden.includes('password'))).toBe(true);
+    expect(loaded.effective()).not.toContain('hunter2');
+    expect(loaded.effective()!.match(/\(hidden\)/g)).toHaveLength(3);
+  });
+
+  it('are hidden from names of checks wherever they came from', () => {
+    const text = 'listeners: { web: { bind: ":80", pool: web } }\npools: { web: { backends: [a:80], health: { host: a, headers: { authorization: "Bearer ${TOKEN}", accept: a } } } }';
+    expect(loadConfigText(text, 'weir.yaml', { environment: { TOKEN: 'x' } }).snapshot!.pools[0]!.health[0]!.hidden).toEqual(['headers']);
+  });
+
+  it.each(['12345', '[12345]', '{ a: 12345 }', 'true', '""'])('that are of the wrong kind are in no message: %s', (password) => {
+    const { problems } = loadConfigText(`pools: { web: { backends: ["a:80"], health: { type: postgres, password: ${password} } } }`, 'weir.yaml');
+    expect(JSON.stringify(problems)).not.toMatch(/12345|true`/);
+  });
+
   it('are in no message, wherever they stand', () => {
     const places = ['listeners: { web: { bind: "file:token" } }', 'pools: { web: { backends: ["file:token"], algorithm: "file:token", health: "file:token" } }', 'listeners: { web: { bind: ":1", pool: "file:token" } }', 'drain: { delay: "file:token" }', 'log: { level: "file:token", access: "file:token" }', 'tier: { name: "file:token", store: "file:token", probers: "file:token" }', 'listeners: { web: { bind: ":1", routes: [{ match: { path: "file:token", host: { a: "file:token" }, method: "file:token", source: "file:token" } }] } }'];
     for (const text of places) {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ZodType } from 'zod';
 import { loadConfigText } from '../../src/config/load-config.ts';
+import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
+import { isSecretOption } from '../../src/control-plane/health/secret-option.ts';
 
 const GOOD = 'listeners: { web: { bind: ":8080", routes: [{ respond: { status: 200, body: "" } }] } }\n';
 const environment = { PASSWORD: 's3cret', TOKEN: 'abc' };
@@ -21,11 +24,24 @@ describe('a config that is published', () => {
     expect(problems(more, false)).toEqual([]);
   });
 
+  it.each(['{ type: postgres, password: s3cret }', '[tcp, { type: redis, password: "s3cret" }]'])('is refused for a password of a probe: %s', (health) => {
+    const found = problems(`pools: { web: { backends: [10.0.0.1:80], health: ${health} } }\n`);
+    expect(found).toContain('2: pools.health.password is written into the config, which all who can read the store would see');
+    expect(found.join()).not.toContain('s3cret');
+  });
+
+  it('has every secret of a probe under a key that is known for one', () => {
+    const keys = probeDefinitions.flatMap(({ options }) => Object.entries(options.shape).filter(([, option]) => isSecretOption(option as ZodType)).map(([key]) => key));
+    expect(new Set(keys)).toEqual(new Set(['password']));
+  });
+
   it.each([
     'admin: { token: "${TOKEN}", readToken: none }\n',
     'tier: { name: t, store: "redis://weir:${PASSWORD}@10.0.0.1" }\n',
     'tier: { name: t, store: "redis://10.0.0.1" }\n',
     'pools: { token: { backends: [10.0.0.1:80] } }\n',
+    'pools: { web: { backends: [10.0.0.1:80], health: { type: postgres, password: "${PASSWORD}" } } }\n',
+    'pools: { web: { backends: [10.0.0.1:80], health: [{ type: postgres, password: "file:password" }] } }\n',
   ])('is taken with %j', (more) => {
     expect(problems(more).filter((problem) => problem.includes('is written into'))).toEqual([]);
   });

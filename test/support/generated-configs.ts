@@ -36,7 +36,9 @@ const pool = fc.record(
   {
     backends: fc.uniqueArray(fc.constantFrom('10.0.0.1:80', '[::1]:80', 'App.Internal:8080', 'b:1'), { maxLength: 4 }).chain((addresses) => fc.tuple(...addresses.map(backend))),
     algorithm: fc.constantFrom<unknown>('round-robin', 'ewma', { name: 'ring-hash', key: 'header:X-User', points: 3 }, { name: 'maglev', key: 'path' }, { name: 'power-of-two', choices: 3 }),
-    health: fc.oneof(fc.constantFrom<unknown>('tcp', 'http', {}), some({ type: fc.constantFrom('http'), path: fc.constantFrom('/', '/up?x=1'), expect: fc.constantFrom<unknown>(200, '200-204', [200, '300-302']), port: counts, interval: positive, timeout: positive, rise: counts, fall: counts, fastInterval: positive })),
+    proxyProtocol: fc.constantFrom<unknown>('off', false, 'v1', 'v2'),
+    onDown: fc.constantFrom('keep', 'close'),
+    health: fc.oneof(fc.constantFrom<unknown>('tcp', 'http', {}, ['tcp', { type: 'http', path: '/a' }], [{ type: 'postgres', user: 'a', role: 'primary' }]), some({ type: fc.constantFrom('http'), path: fc.constantFrom('/', '/up?x=1'), expect: fc.constantFrom<unknown>(200, '200-204', [200, '300-302']), port: counts, interval: positive, timeout: positive, rise: counts, fall: counts, fastInterval: positive })),
     outlier: fc.oneof(fc.constantFrom<unknown>('off', false), some({ consecutiveFailures: counts, ejectFor: positive, maxEjected: shares })),
     panicThreshold: shares,
     connections: some({ perBackend: fc.nat(100), connectTimeout: durations, idle: durations }),
@@ -60,11 +62,34 @@ const listener = (port: number, pools: readonly string[]) =>
     { requiredKeys: ['bind'] },
   );
 
+const tcpListener = (port: number, pools: readonly string[]) =>
+  fc.record(
+    {
+      bind: fc.constant(`:${port}`),
+      protocol: fc.constant('tcp'),
+      trustedProxies: fc.constant(['10.1.0.0/8']),
+      proxyProtocol: fc.constantFrom<unknown>('off', false, 'accept', 'require'),
+      limits: some({ connections: fc.nat(1000) }),
+      timeouts: some({ header: durations, idle: durations }),
+      sni: fc.dictionary(fc.constantFrom('a.example.com', '*.Example.com', '*.b.example.com', 'c'), fc.constantFrom(...pools)),
+      routes: fc.array(fc.record({ match: some({ sni: oneOrMany(fc.constantFrom('a.example.com', '*.example.com')), alpn: oneOrMany(fc.constantFrom('h2', 'http/1.1')), source: fc.constant('::1') }), pool: fc.constantFrom(...pools) }, { requiredKeys: ['pool'] }), { maxLength: 3 }),
+      pool: fc.constantFrom(...pools),
+    },
+    { requiredKeys: ['bind', 'protocol', 'trustedProxies'] },
+  );
+
+/** To a pool of its own: datagrams carry no PROXY header. */
+const udpListener = (port: number) =>
+  fc.record(
+    { bind: fc.constant(`:${port}`), protocol: fc.constant('udp'), limits: some({ connections: fc.nat(1000), responses: fc.nat(3) }), timeouts: some({ idle: positive }), pool: fc.constant('datagrams') },
+    { requiredKeys: ['bind', 'protocol'] },
+  );
+
 export const generatedConfigs = fc.uniqueArray(names, { minLength: 1, maxLength: 3 }).chain((pools) =>
   fc.record(
     {
-      listeners: fc.tuple(listener(8080, pools), listener(8081, pools)).map(([web, other]) => ({ web, other })),
-      pools: fc.tuple(...pools.map(() => pool)).map((values) => Object.fromEntries(pools.map((name, index) => [name, values[index]]))),
+      listeners: fc.tuple(listener(8080, pools), listener(8081, pools), tcpListener(8082, pools), udpListener(8082)).map(([web, other, tcp, udp]) => ({ web, other, tcp, udp })),
+      pools: fc.tuple(...pools.map(() => pool)).map((values) => ({ ...Object.fromEntries(pools.map((name, index) => [name, values[index]])), datagrams: { backends: ['10.0.0.9:53'] } })),
       tier: some({ name: names, heartbeat: fc.constant('500ms'), probers: counts.filter((n) => n < 99) }),
       drain: some({ delay: durations, timeout: durations, removed: durations }),
       log: some({ level: fc.constantFrom('debug', 'error'), format: fc.constantFrom('json', 'text'), access: fc.constantFrom<unknown>('json', 'off', false, { format: 'common' }, { format: false }) }),

@@ -34,7 +34,6 @@ const httpTimeouts = z.strictObject({
 });
 const tcpTimeouts = z.strictObject({
   header: duration({ zero: true }).prefault('10s').describe('Until the ClientHello that routes ask for, or a PROXY header, is whole; then the connection is closed.'),
-  send: duration({ zero: true }).prefault('60s').describe('The client takes no bytes.'),
   idle: duration({ zero: true }).prefault('1h').describe('Silence in both directions; then the connection is closed.'),
 });
 const udpTimeouts = z.strictObject({
