@@ -9,6 +9,7 @@ import { authenticate, supported } from '../support/cassandra-bytes.ts';
 import { DatagramBackend, refusingUdpPort } from '../support/datagram-backend.ts';
 import { emptySettings, servingFrames } from '../support/http2-frames.ts';
 import { document, opMsg, primaryFields } from '../support/mongodb-bytes.ts';
+import { mysqlGreeting, mysqlOk } from '../support/mysql-transcript.ts';
 import { OddBackend, refusingPort } from '../support/odd-backends.ts';
 import { postgresBegin } from '../support/postgres-transcript.ts';
 
@@ -29,6 +30,10 @@ const well: Readonly<Record<string, () => Promise<Backend>>> = {
   http: () => OddBackend.answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
   memcached: () => OddBackend.answering('VERSION 1.6.18\r\n', { close: false }),
   mongodb: () => OddBackend.start((socket) => void socket.once('data', () => socket.write(opMsg(document(primaryFields))))),
+  mysql: () => OddBackend.start((socket) => {
+    socket.write(mysqlGreeting());
+    socket.once('data', () => socket.write(mysqlOk(2)));
+  }),
   postgres: () => OddBackend.answering(postgresBegin.toString('latin1')),
   redis: () => OddBackend.answering('+PONG\r\n', { close: false }),
   smtp: () => OddBackend.start((socket) => void socket.on('data', (bytes) => socket.write(`${bytes.toString().startsWith('EHLO') ? '250 ok' : '221 bye'}\r\n`)).write('220 ready\r\n')),

@@ -5,6 +5,7 @@ import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
 import { memcachedProbe } from './memcached-probe.ts';
 import { mongodbProbe } from './mongodb-probe.ts';
+import { mysqlProbe } from './mysql-probe.ts';
 import { postgresProbe } from './postgres-probe.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { redisProbe } from './redis-probe.ts';
@@ -19,6 +20,7 @@ export const probeDefinitions: readonly ProbeDefinition[] = [
   httpProbe,
   memcachedProbe,
   mongodbProbe,
+  mysqlProbe,
   postgresProbe,
   redisProbe,
   smtpProbe,
