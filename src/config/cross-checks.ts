@@ -3,11 +3,10 @@
  * differ, routes that nothing reaches. Runs even on a config with errors, on
  * what is left of it, so that an operator sees everything at once.
  */
-import { existsSync } from 'node:fs';
-import { isAbsolute, relative, resolve } from 'node:path';
 import { AddressSet } from '../net/address.ts';
 import type { BindSpec } from '../shared/snapshot.ts';
 import type { Loose } from './check-schema.ts';
+import { moduleFault, programFault, type CodePlace } from './named-code.ts';
 import { nearest } from './nearest.ts';
 import type { ProblemHints, ProblemList } from './problems.ts';
 import { RouteCover } from './route-cover.ts';
@@ -172,6 +171,7 @@ class CrossCheck {
     this.#layer4(name, pool, at);
     const algorithm = pool.algorithm?.name;
     if (algorithm !== undefined && isModulePath(algorithm)) this.#module([...at, 'algorithm'], algorithm);
+    this.#programs(name, pool);
   }
 
   #layer4(name: string, pool: Pool, at: YamlPath): void {
@@ -186,13 +186,32 @@ class CrossCheck {
     if (threshold?.kind === 'scalar' && pool.panicThreshold !== undefined && pool.panicThreshold > 0) this.#warn([...at, 'panicThreshold'], 'is not used: a pool with role: primary never panics', VALUE, { expected: '0%' });
   }
 
+  /** Where code that the config names may lie. */
+  get #codePlace(): CodePlace {
+    const hasStore = this.#store !== 'none';
+    const { folder, pluginsDir, pluginsGiven } = this.#options;
+    return { folder, pluginsDir: pluginsGiven || !hasStore ? pluginsDir : null, hasStore };
+  }
+
   #module(at: YamlPath, path: string): void {
-    const { folder, pluginsGiven } = this.#options;
-    const pluginsDir = pluginsGiven || this.#store === 'none' ? this.#options.pluginsDir : null;
-    const file = resolve(folder, path);
-    const below = pluginsDir === null ? null : relative(resolve(pluginsDir), file);
-    if (below === null || below.startsWith('..') || isAbsolute(below)) this.#fail([...at, 'name'], 'lies outside the folder that code may load from', { expected: this.#store === 'none' ? "a file below the folder of --plugins, else below the config's own" : 'a file below the folder of --plugins, which must be given when there is a store' });
-    else if (!existsSync(file)) this.#fail([...at, 'name'], 'names no file', { expected: "a path that starts at the config's folder" });
+    const fault = moduleFault(path, this.#codePlace);
+    if (fault !== null) this.#fail([...at, 'name'], fault.message, fault.hints);
+  }
+
+  #programs(name: string, pool: Pool): void {
+    for (const [index, check] of (pool.health ?? []).entries()) {
+      if (check?.type !== 'exec') continue;
+      const at: YamlPath = nodeAt(this.#tree, ['pools', name, 'health']).kind === 'list' ? ['pools', name, 'health', index] : ['pools', name, 'health'];
+      const [path] = check.command as readonly (string | undefined)[] | undefined ?? [undefined];
+      if (check.command === undefined) continue;
+      if (path === undefined) this.#fail(at, 'names no program', { expected: 'command: [PATH, ARGUMENT, …]' });
+      else this.#program([...at, 'command', 0], path);
+    }
+  }
+
+  #program(at: YamlPath, path: string): void {
+    const fault = programFault(path, this.#codePlace);
+    if (fault !== null) this.#fail(at, fault.message, fault.hints);
   }
 
   #timeouts(timeouts: Timeouts, at: () => YamlPath): void {

@@ -19,6 +19,7 @@ import { drainProgress, placeBackends } from './backend-rows.ts';
 import type { LastResult } from './health/check.ts';
 import type { TierPace } from './health/duty.ts';
 import { HealthMonitor } from './health/monitor.ts';
+import type { Programs } from './health/programs.ts';
 import type { PoolCount } from './health/pool-counts.ts';
 import { labelled, type RowCheck } from './health/row-verdict.ts';
 import type { VerdictEvent } from './health/verdicts.ts';
@@ -54,6 +55,8 @@ export interface BackendsOptions {
   /** `isolated` is another than before. */
   readonly onIsolated?: () => void;
   readonly dial?: Dial;
+  /** What `exec` probes run with. The caller ends it. Absent: they run nothing. */
+  readonly programs?: Programs;
   readonly lookup?: Lookup;
 }
 
@@ -116,6 +119,7 @@ export class Backends {
       clock,
       random,
       dial: options.dial ?? systemDial,
+      programs: options.programs,
       names: this.#resolver,
       membership,
       pace: () => this.#pace,

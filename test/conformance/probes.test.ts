@@ -42,6 +42,9 @@ const well: Readonly<Record<string, () => Promise<Backend>>> = {
 };
 
 const overUdp = new Set(['dns', 'udp']);
+/** exec opens no connection, its program does what it likes: test/control-plane/health/exec-probe.test.ts has what it must do. */
+const withoutConnection = new Set(['exec']);
+const types = probeDefinitions.map((definition) => ({ name: definition.name, definition }));
 
 const running: Backend[] = [];
 async function started<B extends Backend>(backend: Promise<B>): Promise<B> {
@@ -72,14 +75,14 @@ it('are listed in order, once each', () => {
   expect(names).toEqual([...new Set(names)].sort());
 });
 
-describe.each(probeDefinitions.map((definition) => ({ name: definition.name, definition })))('$name', ({ name, definition }) => {
-  it('describes itself, and its defaults are plain JSON', () => {
-    expect(definition.summary).toMatch(/^[A-Z].*\.$/);
-    const defaults = definition.options.parse({});
-    expect(JSON.parse(JSON.stringify(defaults))).toEqual(defaults);
-    expect(definition.options.safeParse({ nonsense: 1 }).success).toBe(false);
-  });
+it.each(types)('$name describes itself, and its defaults are plain JSON', ({ definition }) => {
+  expect(definition.summary).toMatch(/^[A-Z].*\.$/);
+  const defaults = definition.options.parse({});
+  expect(JSON.parse(JSON.stringify(defaults))).toEqual(defaults);
+  expect(definition.options.safeParse({ nonsense: 1 }).success).toBe(false);
+});
 
+describe.each(types.filter(({ name }) => !withoutConnection.has(name)))('$name', ({ name, definition }) => {
   it('passes a backend that is well, over a fresh connection each time, and leaves none', async () => {
     const backend = await started(well[name]!());
     for (let i = 0; i < 2; i++) {

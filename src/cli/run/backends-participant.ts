@@ -6,6 +6,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
 import { Backends, type BackendsOptions } from '../../control-plane/backends.ts';
+import { Programs, type ProgramsOptions } from '../../control-plane/health/programs.ts';
 import type { OperatorSeal } from '../../control-plane/operator-states.ts';
 import type { RolloutParticipant } from '../../control-plane/rollout/apply.ts';
 import type { EventLog, EventBody } from '../../observe/event-log.ts';
@@ -24,18 +25,22 @@ export interface BackendsParticipantOptions {
   readonly log: Log;
   /** Of the workers, in whatever order. */
   readonly counters?: readonly CounterPages[];
+  /** Where programs that a config names may lie; absent: nowhere. */
+  readonly code?: Pick<ProgramsOptions, 'folder' | 'pluginsDir'>;
   /** Whether this proxy is isolated has changed. */
   readonly onIsolated: () => void;
 }
 
 export class BackendsParticipant implements RolloutParticipant {
   readonly #options: BackendsParticipantOptions;
+  readonly #programs: Programs | null;
   #backends: Backends | null = null;
   /** Pool and address by row, of the config last committed. */
   #identities = new Map<number, { readonly pool: string; readonly address: string }>();
 
   constructor(options: BackendsParticipantOptions) {
     this.#options = options;
+    this.#programs = options.code === undefined ? null : new Programs({ clock: options.clock, ...options.code });
   }
 
   /** null until it has been opened. */
@@ -47,7 +52,8 @@ export class BackendsParticipant implements RolloutParticipant {
   async open(join: BackendsOptions['join'], seal: OperatorSeal | null): Promise<void> {
     const { table, stateDir, clock, log, counters, onIsolated } = this.#options;
     const traffic = counters === undefined ? {} : { traffic: rowTraffic(counters) };
-    this.#backends = await Backends.open({ table, join, stateDir, clock, random: systemRandom, log, seal, onIsolated, ...traffic });
+    const programs = this.#programs === null ? {} : { programs: this.#programs };
+    this.#backends = await Backends.open({ table, join, stateDir, clock, random: systemRandom, log, seal, onIsolated, ...traffic, ...programs });
     this.#report(this.#backends);
   }
 
@@ -77,6 +83,7 @@ export class BackendsParticipant implements RolloutParticipant {
   /** Whoever made this proxy's place in the tier ends it. */
   stop(): void {
     this.#backends?.stop();
+    this.#programs?.stop();
   }
 
   #report(backends: Backends): void {

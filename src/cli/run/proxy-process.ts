@@ -12,6 +12,7 @@
  * then lets go of all that had been opened.
  */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { AdminContext } from '../../control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../control-plane/admin/admin-server.ts';
@@ -78,7 +79,7 @@ export class ProxyProcess {
       onNotice: (index, notice) => this.#onNotice(index, notice),
     });
     this.#reader = new ConfigReader(options);
-    this.backends = new BackendsParticipant({ clock, table, node, stateDir, events, log, counters: this.fleet.counters, onIsolated: () => this.#tellTier() });
+    this.backends = new BackendsParticipant({ clock, table, node, stateDir, events, log, counters: this.fleet.counters, code: { folder: dirname(resolve(options.file)), pluginsDir }, onIsolated: () => this.#tellTier() });
     this.#leases = new LimitLeases(clock, this.fleet.limits, () => this.#place?.membership ?? null);
     this.life = new ProxyLife({
       clock, events, log,

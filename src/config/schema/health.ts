@@ -7,8 +7,6 @@ import { alternatives, choice, duration, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
 import { mapWithOptions } from './rules.ts';
 
-/** Those of them that are registered are built. */
-const PLANNED = ['udp', 'grpc', 'redis', 'mysql', 'postgres', 'mongodb', 'memcached', 'cassandra', 'smtp', 'dns', 'exec'];
 const DEFAULT_TYPE = 'http';
 const names = probeDefinitions.map((definition) => definition.name);
 const TYPE_FORM = `${alternatives(names)}, or a map with type and options`;
@@ -49,7 +47,7 @@ function choose(type: unknown): z.ZodObject | Fault {
   if (map !== undefined) return map;
   const expected = alternatives(names);
   if (typeof type !== 'string') return new Fault('is not a type of probe', { expected });
-  return PLANNED.includes(type) ? new Fault('is not built yet', { expected }) : new Fault('is not a type of probe', { expected, suggestion: nearest(type, names) });
+  return new Fault('is not a type of probe', { expected, suggestion: nearest(type, names) });
 }
 
 const short = leaf(z.enum(names), ['string'], TYPE_FORM, (value: string) => {

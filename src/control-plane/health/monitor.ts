@@ -29,6 +29,7 @@ import { OwnEyes } from './own-eyes.ts';
 import { PoolCounts } from './pool-counts.ts';
 import type { ProbeResult } from './probe.ts';
 import { Prober, type NameSource } from './prober.ts';
+import type { Programs } from './programs.ts';
 import { RiseFall } from './rise-fall.ts';
 import { VerdictSweep } from './verdict-sweep.ts';
 import { Verdicts } from './verdicts.ts';
@@ -37,6 +38,7 @@ export interface MonitorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly dial: Dial;
+  readonly programs?: Programs | undefined;
   readonly names: NameSource;
   readonly membership: Membership;
   /** Absent: the tier's. */
@@ -78,12 +80,12 @@ export class HealthMonitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    const { clock, random, dial, names, membership, pace, roster = new ProbeDuty(membership.id), answersOf = () => 0, onIsolated = () => undefined, concurrencyMax = CONCURRENCY_MAX } = options;
+    const { clock, random, dial, programs, names, membership, pace, roster = new ProbeDuty(membership.id), answersOf = () => 0, onIsolated = () => undefined, concurrencyMax = CONCURRENCY_MAX } = options;
     this.verdicts = new Verdicts(clock, this.counts);
     this.#checks = new CheckSet(this.verdicts, this.#ofTier);
     this.#duty = new Duty({ clock, random, membership, roster, pace });
     this.#prober = new Prober({
-      clock, dial, names, concurrencyMax,
+      clock, dial, programs, names, concurrencyMax,
       judge: (check, startMs, result) => this.#judge(check, startMs, result),
       countVoid: (check) => this.#count(check, 'void'),
     });

@@ -12,6 +12,7 @@ import type { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
+import type { Programs } from './programs.ts';
 
 export interface ProbeTarget {
   /** Literal IP to connect to. */
@@ -27,6 +28,8 @@ export interface ProbeContext {
   readonly dial: Dial;
   /** Absent: this machine's network. */
   readonly dialUdp?: DialUdp;
+  /** Absent: no program may be run. */
+  readonly programs?: Programs | undefined;
   readonly clock: Clock;
 }
 

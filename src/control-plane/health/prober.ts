@@ -12,6 +12,7 @@ import type { Dial } from '../../net/dial.ts';
 import type { ProbePlan } from './check-identity.ts';
 import type { Attempt, Check } from './check.ts';
 import type { ProbeResult } from './probe.ts';
+import type { Programs } from './programs.ts';
 import { StallWatch } from './stalls.ts';
 
 /** Where names are; net/resolve-name.ts answers. */
@@ -27,6 +28,7 @@ export interface NameSource {
 export interface ProberOptions {
   readonly clock: Clock;
   readonly dial: Dial;
+  readonly programs?: Programs | undefined;
   readonly names: NameSource;
   /** Probes under way at once; further ones wait their turn. */
   readonly concurrencyMax: number;
@@ -102,7 +104,7 @@ export class Prober {
   }
 
   #attempt(check: Check, { spec, definition, header }: ProbePlan, host: string): void {
-    const { clock } = this.#options;
+    const { clock, programs } = this.#options;
     const dial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
@@ -115,7 +117,7 @@ export class Prober {
     });
     const target = { host, port: spec.port ?? check.backend.port, address: check.address };
     definition
-      .probe(target, spec.options, { signal: attempt.controller.signal, dial, clock })
+      .probe(target, spec.options, { signal: attempt.controller.signal, dial, clock, programs })
       .catch((error: unknown): ProbeResult => ({ ok: false, reason: `probe failed: ${String(error)}` }))
       .then((result) => {
         timer.cancel();

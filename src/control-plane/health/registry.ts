@@ -1,6 +1,7 @@
 /** Every probe type, one sorted line each. */
 import { cassandraProbe } from './cassandra-probe.ts';
 import { dnsProbe } from './dns-probe.ts';
+import { execProbe } from './exec-probe.ts';
 import { grpcProbe } from './grpc-probe.ts';
 import { httpProbe } from './http-probe.ts';
 import { memcachedProbe } from './memcached-probe.ts';
@@ -16,6 +17,7 @@ import { udpProbe } from './udp-probe.ts';
 export const probeDefinitions: readonly ProbeDefinition[] = [
   cassandraProbe,
   dnsProbe,
+  execProbe,
   grpcProbe,
   httpProbe,
   memcachedProbe,
