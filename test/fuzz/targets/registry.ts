@@ -1,11 +1,13 @@
 /** The targets of the coverage-guided search. */
 import { answerRewriteTarget } from './answer-rewrite.ts';
 import { chunkedBodyTarget } from './chunked-body.ts';
+import { clientHelloTarget } from './client-hello.ts';
 import { passedOnTarget } from './passed-on.ts';
 import { probeAnswersTarget } from './probe-answers.ts';
+import { proxyHeaderTarget } from './proxy-header.ts';
 import { requestHeadTarget } from './request-head.ts';
 import { responseHeadTarget } from './response-head.ts';
 import type { FuzzTarget } from './target.ts';
 import { trailersTarget } from './trailers.ts';
 
-export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, passedOnTarget, probeAnswersTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
+export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, clientHelloTarget, passedOnTarget, probeAnswersTarget, proxyHeaderTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
