@@ -119,6 +119,18 @@ describe('a reload', () => {
     expect(reason()).toContain('health[1] tcp: timed out');
   });
 
+  it('that adds a check of which nothing can be known yet leaves what the others say', async () => {
+    const { clock, network } = start(near);
+    network.ports.set(82, 'ECONNREFUSED').set(83, 'silent');
+    rig.apply({ name: 'web', backends: [ADDRESS], health: near }, { name: 'api', backends: [ADDRESS], health: far });
+    await clock.advance(50);
+    // Of its two rows one is up and one down: neither verdict can be the new check's own.
+    const third = healthSpec({ port: 83, fall: 1 });
+    rig.apply({ name: 'web', backends: [ADDRESS], health: [near, third] }, { name: 'api', backends: [ADDRESS], health: third });
+    expect([verdict('web'), verdict('api')]).toEqual(['up', 'down']);
+    await until(() => verdict('web') === 'down');
+  });
+
   it('that takes away the one that failed leaves what the others say', async () => {
     const { clock, network } = start(near, far);
     network.ports.set(82, 'ECONNREFUSED');
