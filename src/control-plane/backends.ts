@@ -11,6 +11,7 @@ import type { Random } from '../base/random.ts';
 import { dial as systemDial, type Dial } from '../net/dial.ts';
 import { NameResolver, systemLookup, type Lookup } from '../net/resolve-name.ts';
 import type { Log } from '../observe/log.ts';
+import type { RoleStatus } from '../observe/metrics-source.ts';
 import type { BackendTable } from '../shared/backend-table.ts';
 import type { Snapshot } from '../shared/snapshot.ts';
 import type { SnapshotRows } from '../shared/thread-messages.ts';
@@ -27,7 +28,6 @@ import { parseBeside, type Beside } from './membership/beside.ts';
 import type { LinkState, Membership, MembershipEvents } from './membership/membership.ts';
 import { operatorKey, type OperatorEntry } from './operator-entry.ts';
 import { OperatorStates, type BackendStateEvent, type OperatorChange, type OperatorOutcome, type OperatorSeal } from './operator-states.ts';
-import type { HeldRole } from './roles/held-role.ts';
 import { RoleKeeper, type RoleEvent } from './roles/role-keeper.ts';
 import { StateFile } from './state-file.ts';
 import { tierDrain, type TierDrain } from './tier-drain.ts';
@@ -243,8 +243,8 @@ export class Backends {
   }
 
   /** Which backend a role pool serves here, and why; null: the pool has no role. */
-  roleOf(pool: string): HeldRole | null {
-    return this.#roles.get(pool);
+  roleStatus(pool: string): RoleStatus | null {
+    return this.#roles.get(pool)?.status ?? null;
   }
 
   onState(listener: (event: BackendStateEvent) => void): () => void {

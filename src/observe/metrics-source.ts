@@ -58,6 +58,22 @@ export interface TierFigures {
   readonly operations: OperationTimes<string>;
 }
 
+/** Which backend a role pool serves here, and why. */
+export interface RoleStatus {
+  /** null: none is served. */
+  readonly primary: string | null;
+  /** Of the tier's record that this proxy knows of; 0: it knows of none. */
+  readonly epoch: number;
+  /** Of that record. */
+  readonly phase: 'none' | 'withdrawing' | 'admitted';
+  /** false: cut off from the store, it goes by its own probes. */
+  readonly byTier: boolean;
+  /** Its fence has stopped it: too long cut off from the store, or not long enough with it. */
+  readonly isFenced: boolean;
+  /** Members that have yet to acknowledge, if this one leads. */
+  readonly waitsFor: readonly string[];
+}
+
 export interface MetricsSource {
   /** The software's version, as in package.json. */
   readonly version: string;
@@ -66,6 +82,8 @@ export interface MetricsSource {
   readonly counters: readonly CounterPages[];
   /** null until the first config is committed. */
   running(): RunningConfig | null;
+  /** null: the pool has no role. */
+  roleStatus(pool: string): RoleStatus | null;
   lastReload(): LastReload;
   workers(): readonly WorkerView[];
   /** By the pool's name; null: it has no probes. */

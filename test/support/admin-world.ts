@@ -4,7 +4,7 @@
  * order, and the supervisor's part played in memory. Tests change its fields.
  */
 import { EventLog, type ProxyState } from '../../src/observe/event-log.ts';
-import type { LastReload, PoolProbeCounts, RunningConfig, TierFigures, WorkerView } from '../../src/observe/metrics-source.ts';
+import type { LastReload, PoolProbeCounts, RoleStatus, RunningConfig, TierFigures, WorkerView } from '../../src/observe/metrics-source.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AdminContext, BackendNote, BackendStateChange, CommandOutcome, ConfigVersion, ReloadOutcome } from '../../src/control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../src/control-plane/admin/admin-server.ts';
@@ -38,6 +38,7 @@ export class AdminWorld implements AdminContext {
   readonly table = new BackendTable();
   readonly counters: CounterPages[];
   readonly notes = new Map<number, BackendNote>();
+  readonly roles = new Map<string, RoleStatus>();
   readonly probes = new Map<string, PoolProbeCounts>();
   readonly logged: { level: string; text: string }[] = [];
   workerViews: WorkerView[];
@@ -111,6 +112,10 @@ export class AdminWorld implements AdminContext {
   running(): RunningConfig | null {
     return this.config;
   }
+  roleStatus(pool: string): RoleStatus | null {
+    return this.roles.get(pool) ?? null;
+  }
+
   lastReload(): LastReload {
     return this.reload_;
   }

@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export class SlowPort {
   /** For what comes from now on. */
   delayMs = 0;
+  port = 0;
   readonly #acceptor: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -12,15 +13,13 @@ export class SlowPort {
     this.#acceptor = createServer((client) => this.#join(client, connect(port, '127.0.0.1')));
   }
 
-  static async start(to: number): Promise<SlowPort> {
+  /** `at`: a port it had before; else a free one. */
+  static async start(to: number, at = 0): Promise<SlowPort> {
     const slow = new SlowPort(to);
-    slow.#acceptor.listen(0, '127.0.0.1');
+    slow.#acceptor.listen(at, '127.0.0.1');
     await once(slow.#acceptor, 'listening');
+    slow.port = (slow.#acceptor.address() as AddressInfo).port;
     return slow;
-  }
-
-  get port(): number {
-    return (this.#acceptor.address() as AddressInfo).port;
   }
 
   async stop(): Promise<void> {

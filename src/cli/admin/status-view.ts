@@ -47,9 +47,15 @@ function poolLines({ pools }: StatusAnswer): string[] {
   return tableLines([left('POOL'), left('ALGORITHM'), right('USABLE'), right('IN FLIGHT'), right('REQUESTS'), right('FAILURES'), left('')], rows);
 }
 
-function poolNotes({ panic, counts }: PoolAnswer): string {
+function roleNote({ primary, epoch, phase, by, isFenced }: NonNullable<PoolAnswer['role']>): string {
+  if (isFenced) return 'stopped by its fence';
+  if (primary === null) return phase === 'withdrawing' ? `no primary yet (epoch ${epoch})` : 'no primary';
+  return `primary ${visibleText(primary)} (${by === 'tier' ? `epoch ${epoch}` : by})`;
+}
+
+function poolNotes({ panic, role, counts }: PoolAnswer): string {
   const notes = (['down', 'unknown', 'ejected', 'drain', 'disabled'] as const).filter((kind) => counts[kind] > 0).map((kind) => `${grouped(counts[kind])} ${kind}`);
-  return [...(panic ? ['PANIC: verdicts are ignored'] : []), ...notes].join(', ');
+  return [...(role === undefined ? [] : [roleNote(role)]), ...(panic ? ['PANIC: verdicts are ignored'] : []), ...notes].join(', ');
 }
 
 export function allBackends({ pools }: StatusAnswer): PooledBackend[] {

@@ -8,7 +8,7 @@ const LISTED_MAX = 50;
 
 /** `nowMs`: wall time, for ages. */
 export function tierText(tier: TierAnswer, nowMs: number): string {
-  return sections([headLines(tier), memberLines(tier, nowMs), poolLines(tier), drainLines(tier, nowMs), verdictLines(tier, nowMs)]);
+  return sections([headLines(tier), memberLines(tier, nowMs), poolLines(tier), roleLines(tier), drainLines(tier, nowMs), verdictLines(tier, nowMs)]);
 }
 
 export function membersText(tier: TierAnswer, nowMs: number): string {
@@ -71,6 +71,12 @@ function poolLines({ pools }: TierAnswer): string[] {
     ...Object.entries(backends).map(([address, traffic]) => [`  ${address}`, grouped(traffic.inFlight), grouped(traffic.requests), grouped(traffic.failures)]),
   ]);
   return tableLines([left('POOL'), right('IN FLIGHT'), right('REQUESTS'), right('FAILURES')], rows);
+}
+
+function roleLines({ roles }: TierAnswer): string[] {
+  if (roles.length === 0) return [];
+  const rows = roles.map(({ pool, primary, epoch, phase, waitsFor }) => [pool, primary ?? '-', phase === 'withdrawing' ? 'being changed' : phase, String(epoch), waitsFor.length === 0 ? '' : `waits for ${waitsFor.join(' ')}`]);
+  return tableLines([left('ROLE POOL'), left('PRIMARY'), left('PHASE'), right('EPOCH'), left('')], rows);
 }
 
 function drainLines({ draining }: TierAnswer, nowMs: number): string[] {

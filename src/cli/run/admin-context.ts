@@ -19,6 +19,7 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
       return rollout.running === null ? [] : listenerAddresses(rollout.running);
     },
     running: () => rollout.running,
+    roleStatus: (pool) => backends.backends?.roleStatus(pool) ?? null,
     lastReload: () => rollout.lastReload,
     workers: () => fleet.views(),
     probeCounts: (pool) => backends.backends?.probeCounts(pool) ?? null,

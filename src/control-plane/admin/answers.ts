@@ -112,9 +112,13 @@ export const listenerAnswer = z.object({
   connections: z.number().int(),
 });
 
+const rolePhase = z.enum(['none', 'withdrawing', 'admitted']);
+
 export const poolAnswer = z.object({
   algorithm: z.string(),
   panic: z.boolean(),
+  /** Of a role pool alone: whom it serves here, by the tier's record of that epoch or by its own probes; `isFenced`: its fence has stopped it. */
+  role: z.object({ primary: z.string().nullable(), epoch: count, phase: rolePhase, by: z.enum(['tier', 'own probes']), isFenced: z.boolean() }).optional(),
   /** Over all its backends; `usable`: ready, weight above 0, up, not ejected. */
   counts: z.object({ total: count, usable: count, up: count, down: count, unknown: count, ejected: count, drain: count, disabled: count }),
   requests: count,
@@ -192,6 +196,8 @@ export const tierAnswer = z.object({
       unheard: z.array(z.string()),
     }),
   ),
+  /** Whom the tier serves of each role pool; `waitsFor`: members that have yet to let go of the former, as the leader was told (elsewhere it is empty). */
+  roles: z.array(z.object({ pool: z.string(), primary: z.string().nullable(), epoch: count, phase: rolePhase, waitsFor: z.array(z.string()) })),
   /** Those that are not plainly up; `seenBy`: which member saw what. */
   verdicts: z.array(
     z.object({

@@ -53,7 +53,7 @@ function* piecesOfOne(context: AdminContext, config: RunningConfig, pool: PoolSp
     totals.inFlight += context.table.backend(row).inFlight;
     yield '';
   }
-  const head = JSON.stringify({ algorithm: pool.algorithm.name, panic: isPanicking(pool, standings), counts: countStandings(standings), ...totals });
+  const head = JSON.stringify({ algorithm: pool.algorithm.name, panic: isPanicking(pool, standings), ...roleOf(context, pool), counts: countStandings(standings), ...totals });
   if (!withBackends) {
     yield head;
     return;
@@ -64,6 +64,13 @@ function* piecesOfOne(context: AdminContext, config: RunningConfig, pool: PoolSp
     separator = ',';
   }
   yield placed.length === 0 ? `${separator}]}` : ']}';
+}
+
+function roleOf(context: AdminContext, { name }: PoolSpec): Pick<PoolAnswer, 'role'> {
+  const status = context.roleStatus(name);
+  if (status === null) return {};
+  const { primary, epoch, phase, byTier, isFenced } = status;
+  return { role: { primary, epoch, phase, by: byTier ? 'tier' : 'own probes', isFenced } };
 }
 
 function countStandings(standings: readonly Standing[]): PoolAnswer['counts'] {

@@ -58,6 +58,7 @@ function tierHead(context: AdminContext, members: readonly Member[], besides: Re
     ...configAnswers(membership?.config ?? null),
     members: members.map((member) => memberView(member, besides.get(member.id) ?? {}, context.memberOrders()?.get(member.id) ?? null)),
     pools: poolTotals([...besides.values()], pool),
+    roles: roleRows(context, config),
   };
 }
 
@@ -82,6 +83,14 @@ function rolloutView({ number, startedMs, text }: RolloutEntry): TierAnswer['rol
   const read = readRollout(text);
   const canaries = read?.phase === 'canary' ? read.members.map(({ id }) => id) : [];
   return { version: number, startedMs: Math.round(startedMs), phase: read?.phase ?? null, by: read?.by ?? '', canaries };
+}
+
+function roleRows(context: AdminContext, config: RunningConfig | null): TierAnswer['roles'] {
+  const rows = (config?.snapshot.pools ?? []).flatMap(({ name: pool }) => {
+    const status = context.roleStatus(pool);
+    return status === null ? [] : [{ pool, primary: status.primary, epoch: status.epoch, phase: status.phase, waitsFor: [...status.waitsFor] }];
+  });
+  return rows.sort((a, b) => compareText(a.pool, b.pool));
 }
 
 /** What the members left beside their records; those that cannot be had are missing. */

@@ -9,6 +9,7 @@
  * latter at once; else it ends when it would not take a primary that works from
  * its clients.
  */
+import type { RoleStatus } from '../../observe/metrics-source.ts';
 import { tableTime } from '../../shared/backend-table.ts';
 import type { PlacedBackend } from '../backend-rows.ts';
 import type { LinkPhase } from '../membership/membership.ts';
@@ -59,11 +60,6 @@ export class HeldRole {
     return this.#placed.map(({ backend: { address }, row, number }) => ({ address, stands: row.verdict === 'up', sinceMs: this.#eyes.claimedSinceMs(number) }));
   }
 
-  /** Monotonic time until which it is served, unless the store is read again; null: it has no fence. */
-  get fencedUntilMs(): number | null {
-    return this.#hasFence ? this.#fencedUntilMs : null;
-  }
-
   /** Of a config that is about to run. */
   place(placed: readonly PlacedBackend[], hasFence: boolean): void {
     const kept = new Set(placed.map(({ number }) => number));
@@ -73,6 +69,13 @@ export class HeldRole {
     if (hasFence && !this.#hasFence) this.#follows = true;
     this.#hasFence = hasFence;
     this.write();
+  }
+
+  /** For people. */
+  get status(): RoleStatus {
+    const { known, serving, follows, waitsFor } = this;
+    const isFenced = this.#hasFence && this.#fencedUntilMs <= this.#eyes.monotonicMs();
+    return { primary: serving, epoch: known?.epoch ?? 0, phase: known?.phase ?? 'none', byTier: follows, isFenced, waitsFor };
   }
 
   /** The store's record, of which the later epoch stands. */

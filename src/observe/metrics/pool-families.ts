@@ -46,6 +46,43 @@ export const poolFamilies: readonly Family[] = [
     },
   },
   {
+    name: 'weir_pool_primary',
+    type: 'gauge',
+    help: 'Of a role pool: 1 for the backend that is served, 0 for the others.',
+    labels: ['pool', 'backend'],
+    rows: poolRows,
+    put(view, i, put) {
+      const { spec, first } = view.parts.pools[i]!;
+      const status = view.source.roleStatus(spec.name);
+      if (status === null) return;
+      for (const [b, { address }] of spec.backends.entries()) put('', view.parts.backendLabels[first + b]!, address === status.primary ? 1 : 0);
+    },
+  },
+  {
+    name: 'weir_pool_role_epoch',
+    type: 'gauge',
+    help: 'Of a role pool: epoch of the record that says whom it serves, 0 while there is none.',
+    labels: ['pool'],
+    rows: poolRows,
+    put(view, i, put) {
+      const { labels, spec } = view.parts.pools[i]!;
+      const status = view.source.roleStatus(spec.name);
+      if (status !== null) put('', labels, status.epoch);
+    },
+  },
+  {
+    name: 'weir_pool_fenced',
+    type: 'gauge',
+    help: 'Of a role pool: 1 while its fence has stopped it.',
+    labels: ['pool'],
+    rows: poolRows,
+    put(view, i, put) {
+      const { labels, spec } = view.parts.pools[i]!;
+      const status = view.source.roleStatus(spec.name);
+      if (status !== null) put('', labels, status.isFenced ? 1 : 0);
+    },
+  },
+  {
     name: 'weir_probes_total',
     type: 'counter',
     help: 'Health probes that ended, by result.',

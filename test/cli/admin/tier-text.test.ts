@@ -12,7 +12,7 @@ function member(id: string, parts: Partial<MemberAnswer> = {}): MemberAnswer {
 }
 
 function tier(parts: Partial<TierAnswer> = {}): TierAnswer {
-  return { name: 'edge', controlPlane: 'connected', reason: '', leader: 'a', config: { version: 7, hash: sha, history: 'h' }, rollout: null, members: [member('a', { zone: 'east' })], pools: {}, draining: [], verdicts: [], ...parts };
+  return { name: 'edge', controlPlane: 'connected', reason: '', leader: 'a', config: { version: 7, hash: sha, history: 'h' }, rollout: null, members: [member('a', { zone: 'east' })], pools: {}, roles: [], draining: [], verdicts: [], ...parts };
 }
 
 const golden = (name: string, text: string): Promise<void> => expect(text).toMatchFileSnapshot(`../../golden/status/${name}.txt`);
@@ -30,6 +30,10 @@ describe('the tier for a person', () => {
             member('c', { state: 'joining', reason: 'starting: no first verdict yet on 10.0.0.1:80', config: null, usage: null }),
           ],
           pools: { web: { requests: 1_234_567, failures: 12, inFlight: 34, backends: { '10.0.0.1:80': { requests: 1_234_567, failures: 12, inFlight: 34 } } }, api: { requests: 0, failures: 0, inFlight: 0 } },
+          roles: [
+            { pool: 'db', primary: '10.0.1.1:6379', epoch: 1767225606814, phase: 'admitted', waitsFor: [] },
+            { pool: 'sql', primary: null, epoch: 1767225606900, phase: 'withdrawing', waitsFor: ['b', 'c'] },
+          ],
           draining: [
             { pool: 'web', address: '10.0.0.2:80', state: 'drain', reason: 'disk swap', by: 'a', at: since, drained: false, inFlight: 3, busy: ['a'], unheard: ['c'] },
             { pool: 'web', address: '10.0.0.3:80', state: 'disabled', reason: '', by: 'b', at: since, drained: true, inFlight: 0, busy: [], unheard: [] },
