@@ -160,10 +160,14 @@ describe('a backend', () => {
   });
 });
 
-/** Sends `piece` for as long as it is read. */
+/** Sends `piece` until it is reset, though the other side has closed. */
 function flooding(piece: string): Promise<OddBackend> {
-  return OddBackend.start((socket) => {
-    const more = (): void => void (socket.destroyed || socket.write(piece, () => setImmediate(more)));
-    more();
-  });
+  return OddBackend.start(
+    (socket) => {
+      socket.resume();
+      const more = (): void => void (socket.destroyed || socket.write(piece, () => setImmediate(more)));
+      more();
+    },
+    { allowHalfOpen: true },
+  );
 }
