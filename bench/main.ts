@@ -1,6 +1,7 @@
-/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|tier-scale|micro …]`: see bench/README.md. Without a word it runs load. */
+/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|tier-scale|layer4|micro …]`: see bench/README.md. Without a word it runs load. */
 import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
 import { runEngineBench } from './engine/engine-bench.ts';
+import { runLayer4Bench } from './layer4/layer4-bench.ts';
 import { runLoadBench } from './load/load-bench.ts';
 import { runMicroBenches } from './micro-bench.ts';
 import { runScaleBench } from './scale/scale-bench.ts';
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   load: runLoadBench,
   engine: runEngineBench,
   algorithms: runAlgorithmsBench,
+  layer4: runLayer4Bench,
   micro: runMicroBenches,
   scale: runScaleBench,
   soak: runSoakBench,

@@ -46,8 +46,24 @@ const FREE_BYTES_MIN = 8 * 1024;
  */
 export function freeRead(bytes: Buffer): void {
   if (bytes.length < FREE_BYTES_MIN) return;
+  if (bytes.buffer.byteLength === LARGE_READ_BYTES) return freeLargeRead(bytes);
   const memory = bytes.buffer as ArrayBuffer;
   if (memory.byteLength === bytes.length) memory.transfer(0);
+}
+
+/** Larger than what the runtime reads into by itself: fewer, larger reads where there is much to read. */
+const LARGE_READ_BYTES = 256 * 1024;
+/** Nobody's at the moment; the warmest is taken first. */
+const SPARE_MAX = 32;
+const spare: Buffer[] = [];
+
+/** A buffer to read into; `freeRead` of the part of it that was read gives it back. */
+export function takeLargeRead(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ_BYTES);
+}
+
+function freeLargeRead(bytes: Buffer): void {
+  if (spare.length < SPARE_MAX) spare.push(Buffer.from(bytes.buffer as ArrayBuffer));
 }
 
 abstract class TargetHolder {
@@ -130,6 +146,17 @@ class EventReader extends TargetHolder implements Reader {
 }
 
 let usesPush = false;
+
+/** Tells of the end of a socket whose reads go elsewhere (`onread`), by the shorter way where there is one. */
+export function endsByPush(socket: Socket, onEnd: () => void): void {
+  if (!usesPush) socket.on('end', onEnd);
+  else {
+    socket.push = (): boolean => {
+      onEnd();
+      return false;
+    };
+  }
+}
 
 /** Hands everything the socket reads to `target`, from `begin` on. */
 export function readFrom(socket: Socket, target: ReadTarget): Reader {

@@ -16,11 +16,17 @@ let usesDirect = false;
  * Hands `bytes` over; they must not change before `done`. Where the kernel
  * takes all of them at once `done` is called before this returns (never so
  * with the fallback). One at a time: not again before `done`, and the socket
- * is connected. `end`, `destroy` and `resetAndDestroy` are used as ever.
+ * is connected. `destroy` and `resetAndDestroy` are used as ever.
  */
 export function writeTo(socket: Socket, bytes: Buffer, done: WriteDone): void {
   if (usesDirect) socket._write(bytes, 'buffer' as BufferEncoding, done);
   else socket.write(bytes, done);
+}
+
+/** FIN behind all that was written. `done` is told of a failure, too. */
+export function endWriting(socket: Socket, done: WriteDone): void {
+  if (usesDirect) socket._final(done);
+  else socket.end();
 }
 
 /** Tries direct writes on a real connection: one that fits, one that does not, and an end behind it. Call once at start. */
@@ -75,5 +81,7 @@ function tryWrites(socket: Socket, finish: (works: boolean) => void): void {
   socket._write(Buffer.alloc(LARGE_BYTES), 'buffer' as BufferEncoding, onDone);
   if (done !== 1) return finish(false);
   // Its FIN must come behind what is still on its way.
-  socket.end();
+  socket._final((error) => {
+    if (error) finish(false);
+  });
 }

@@ -23,6 +23,7 @@ listeners:
       - { name: old, match: { path: /old }, redirect: { prefix: /new, scheme: https, status: 308 } }
       - { name: hello, match: { path: { exact: /hello }, source: 192.0.2.0/24 }, respond: { status: 201, body: hi }, rateLimit: { rate: 10/m, key: "cookie:c", burst: 3 } }
       - { name: pick, match: { path: { regex: "/r[0-9]+" }, method: [POST, PUT], query: { q: { present: true } }, cookie: { c: { present: false } } }, pool: down }
+  db: { bind: ":5432", protocol: tcp, pool: web }
   only:
     bind: "127.0.0.1:9090"
     routes:
@@ -121,6 +122,9 @@ describe('weir explain', () => {
     const elsewhere = await explained('http://a.test/');
     expect(elsewhere.listeners.map(({ listener }) => listener)).toEqual(['web', 'only', 'many']);
     expect(elsewhere.note).toContain('no listener is bound to port 80');
+    const tcp = await explained('http://a.test:5432/');
+    expect(tcp.note).toBe('listener db speaks tcp, and its connections are not explained: this is what each http listener would do');
+    expect(tcp.listeners.map(({ listener }) => listener)).toEqual(['web', 'only', 'many']);
     const bare = await explained('/old', { header: ['Host: a.test:81'] });
     expect([bare.listeners.length, bare.note, bare.request.host]).toEqual([3, null, 'a.test:81']);
   });

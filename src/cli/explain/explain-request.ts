@@ -31,6 +31,7 @@ export class UsageError extends Error {}
 
 /** Throws UsageError. Not by `new URL`, which resolves dot segments: what is asked about must stay as written. */
 export function askedRequest(url: string, flags: RequestFlags): AskedRequest {
+  if (/^(tcp|tls|udp):/i.test(url)) throw new UsageError(`${url}: only requests of http listeners are explained; a connection's route is in the access log`);
   const parts = /^(?:(https?):\/\/([^/?#\\]+))?(\/[^?#]*|\*)?(?:\?([^#]*))?(?:#.*)?$/is.exec(url);
   if (parts === null || (parts[2] === undefined && parts[3] === undefined)) throw new UsageError(`"${url}" is no URL such as http://a.example.com/v1, and no path such as /v1`);
   const scheme = parts[1]?.toLowerCase() === 'https' ? 'https' : 'http';

@@ -36,14 +36,19 @@ export function backendView(context: AdminContext, { backend, row }: Placed): Ba
   };
 }
 
+/** 1xx … 5xx. */
+const CODE_CLASSES = 5;
+
 /** Attempts sent to a backend, and those of them that failed, over all workers. */
 export function backendTotals(context: AdminContext, row: number): { requests: number; failures: number } {
   let requests = 0;
   let failures = 0;
   for (const pages of context.counters) {
     const { cells, base } = pages.backends.at(row);
-    // The five classes and, right behind them, attempts without an answer.
-    for (let column = 0; column <= backendColumns.errors; column++) requests += cells[base + backendColumns.codeClass + column]!;
+    let answers = 0;
+    for (let column = 0; column < CODE_CLASSES; column++) answers += cells[base + backendColumns.codeClass + column]!;
+    // A tcp connection that was taken has its time as an answer has, and no code.
+    requests += Math.max(answers, cells[base + backendColumns.responseCount]!) + cells[base + backendColumns.errors]!;
     for (let f = 0; f < BACKEND_FAILURES.length; f++) failures += cells[base + backendColumns.failures + f]!;
   }
   return { requests, failures };

@@ -3,9 +3,9 @@
  * backend's places until it is closed; its owner watches how long the connect
  * takes, and closes it.
  */
-import { connect } from 'node:net';
 import type { Aged } from '../../base/age-list.ts';
 import type { ErrorCode } from '../../base/errors.ts';
+import { DialedReader } from '../../net/relay-dial.ts';
 import { RelayEnd, type RelayOwner } from '../relay/tcp-relay.ts';
 import type { Backend } from './backend.ts';
 
@@ -22,7 +22,8 @@ export class TcpConnection extends RelayEnd implements Aged<TcpConnection> {
   readonly #owner: TcpConnectionOwner;
 
   constructor(backend: Backend, host: string, port: number, owner: TcpConnectionOwner) {
-    super(connect({ host, port, allowHalfOpen: true, autoSelectFamily: false }), owner);
+    const dialed = new DialedReader(host, port);
+    super(dialed.socket, owner, dialed);
     this.backend = backend;
     this.#owner = owner;
     this.socket.on('connect', () => {

@@ -8,7 +8,8 @@
  */
 import type { Socket } from 'node:net';
 import { freeRead, readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
-import { writeTo } from '../../net/write-to.ts';
+import type { DialedReader } from '../../net/relay-dial.ts';
+import { endWriting, writeTo } from '../../net/write-to.ts';
 
 /** Who joined the ends. After the first of `onRelayEnded`, `onEndFailed` and `onBug` it closes both. */
 export interface RelayOwner {
@@ -36,15 +37,18 @@ export class RelayEnd implements ReadTarget {
   /** The other end waits for `#pending`. */
   #isWaitedFor = false;
   #writes = 0;
+  /** Our FIN was sent, or is on its way. */
+  #hasShut = false;
   #isClosed = false;
   readonly #onWritten: (error?: Error | null) => void;
 
-  constructor(socket: Socket, owner: RelayOwner) {
+  /** `reader`: of a socket that is read in another way than an accepted one. */
+  constructor(socket: Socket, owner: RelayOwner, reader: DialedReader | null = null) {
     this.socket = socket;
     this.owner = owner;
     this.#onWritten = (error) => this.#afterWrite(error ?? null);
     socket.on('error', (error: NodeJS.ErrnoException) => this.owner.onEndFailed(this, error));
-    this.#reader = readFrom(socket, this);
+    this.#reader = reader === null ? readFrom(socket, this) : reader.readFor(this);
   }
 
   /** Call it once its owner is ready and the socket connected. */
@@ -112,7 +116,7 @@ export class RelayEnd implements ReadTarget {
   reset(): void {
     this.#letGo();
     // A socket whose FIN is on its way cannot be reset (EINVAL), nor one that is not connected.
-    if (this.socket.writableEnded || this.socket.connecting) this.socket.destroy();
+    if (this.#hasShut || this.socket.connecting) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 
@@ -138,7 +142,14 @@ export class RelayEnd implements ReadTarget {
 
   #passEndOn(other: RelayEnd): void {
     if (other.hasEnded) this.#endIfDone();
-    else other.socket.end();
+    else other.#shut();
+  }
+
+  #shut(): void {
+    this.#hasShut = true;
+    endWriting(this.socket, (error) => {
+      if (error && !this.#isClosed) this.owner.onEndFailed(this, error);
+    });
   }
 
   /** A socket that has taken all is closed at once, which spares it the round of events that an end of its own would take. */
