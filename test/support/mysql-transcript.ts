@@ -39,3 +39,23 @@ export function mysqlRows(columns: number, ...rows: readonly (readonly (string |
   const row = (values: readonly (string | null)[]): Buffer => mysqlPacket(sequence++, ...values.flatMap((value) => (value === null ? [0xfb] : [value.length, value])));
   return Buffer.concat([mysqlPacket(sequence++, columns), ...Array.from({ length: columns }, definition), eof(), ...rows.map(row), eof()]);
 }
+
+const welcome = Buffer.concat([mysqlGreeting(), mysqlOk(2)]);
+const texts = (transcripts: readonly (readonly Buffer[])[]): string[] => transcripts.map((parts) => Buffer.concat(parts).toString('latin1'));
+
+/** Whole conversations, latin1, that lead far into what reads them. */
+export const mysqlTranscripts: readonly string[] = texts([
+  [welcome, mysqlRows(2, ['0', '0'])],
+  [welcome, mysqlRows(2, ['1', null])],
+  [welcome, mysqlError(1, 1193, '#HY000x'), mysqlRows(1, ['0'])],
+  [welcome, mysqlOk(1)],
+  [welcome, mysqlPacket(1, 0xfb, 'x')],
+  [mysqlGreeting(), mysqlSwitch(2, 'caching_sha2_password'), mysqlPacket(4, 1, 3), mysqlOk(5), mysqlRows(1, ['1'])],
+  [mysqlGreeting({ plugin: 'caching_sha2_password' }), mysqlPacket(2, 1, 4), mysqlPacket(4, 1, 'no key')],
+  [mysqlGreeting(), mysqlSwitch(2, 'client_ed25519'), mysqlError(4, 1045, '#28000no')],
+  [mysqlGreeting({ capabilities: 0x8200 }), mysqlError(2, 1045, 'S3CRET')],
+  [mysqlError(0, 1040, 'Too many connections')],
+]);
+
+/** What the search puts in. */
+export const mysqlTokens: readonly string[] = [...texts([[mysqlGreeting()], [mysqlOk(1)], [mysqlOk(2)], [mysqlError(1, 1193, 'x')], [mysqlPacket(2, 0xfe)], [mysqlPacket(1, 1)], [mysqlPacket(1, 0xfe, '\0\0\0\0')]]), '\xfb', '\xfc', '\xfe', '\xff'];

@@ -63,8 +63,10 @@ export const packetFraming: Framing = (bytes) => {
 
 /** The first one is small, has number 0, and is a greeting or an error: what others greet with is not. */
 export const firstPacketFraming: Framing = (bytes) => {
-  const isOther = bytes.length >= HEAD_BYTES && (bytes[3] !== 0 || bytes.readUIntLE(0, 3) > PACKET_BYTES_MAX - HEAD_BYTES);
-  if (isOther || (bytes.length > HEAD_BYTES && bytes[HEAD_BYTES] !== PROTOCOL_VERSION && bytes[HEAD_BYTES] !== ERR)) throw new BadAnswer('does not speak the MySQL protocol');
+  if (bytes.length < HEAD_BYTES) return 0;
+  const length = bytes.readUIntLE(0, 3);
+  const kind = bytes[HEAD_BYTES] ?? PROTOCOL_VERSION;
+  if (bytes[3] !== 0 || length === 0 || length > PACKET_BYTES_MAX - HEAD_BYTES || (kind !== PROTOCOL_VERSION && kind !== ERR)) throw new BadAnswer('does not speak the MySQL protocol');
   return packetFraming(bytes);
 };
 

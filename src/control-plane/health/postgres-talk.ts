@@ -180,6 +180,7 @@ export class PostgresTalk {
   }
 
   #failedBy({ code, text }: PostgresError, before = '', goodbye?: Buffer): TalkEnd {
+    if (code === '') return failed('starts no session:', text);
     return this.#isPasswordKnown ? failed(`${before}${code} ${WORDS[code] ?? ''}`, '', goodbye) : failed(`${before}${code}`, text, goodbye);
   }
 }

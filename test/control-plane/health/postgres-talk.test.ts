@@ -45,8 +45,8 @@ describe('the start', () => {
   });
 
   it('refused before there is a session, in the form of protocol 2.0, fails', () => {
-    expect(hear([Buffer.from('Ecould not fork new process for connection: Cannot allocate memory\n\0')]).end).toBe('could not fork new process for connection: Cannot allocate memory');
-    expect(hear([Buffer.from('Ecould not fork\0')], anything).end).toBe('could not fork');
+    expect(hear([Buffer.from('Ecould not fork new process for connection: Cannot allocate memory\n\0')]).end).toBe('starts no session: could not fork new process for connection: Cannot allocate memory');
+    expect(hear([Buffer.from('Ecould not fork\0')], anything).end).toBe('starts no session: could not fork');
   });
 });
 

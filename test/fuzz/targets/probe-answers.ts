@@ -10,10 +10,14 @@
  */
 import { buildQuery, parseQuestion, readResponseCode } from '../../../src/control-plane/health/dns-query.ts';
 import { memcachedScript } from '../../../src/control-plane/health/memcached-probe.ts';
+import { MysqlTalk } from '../../../src/control-plane/health/mysql-talk.ts';
+import { PostgresTalk, type PostgresWanted } from '../../../src/control-plane/health/postgres-talk.ts';
 import { redisScript } from '../../../src/control-plane/health/redis-probe.ts';
 import { smtpScript } from '../../../src/control-plane/health/smtp-probe.ts';
 import { BadAnswer, type Talk } from '../../../src/control-plane/health/talk-script.ts';
 import { tcpScript } from '../../../src/control-plane/health/tcp-probe.ts';
+import { mysqlTokens, mysqlTranscripts } from '../../support/mysql-transcript.ts';
+import { postgresTokens, postgresTranscripts } from '../../support/postgres-transcript.ts';
 import { runScript, splitsOf } from '../../support/script-runs.ts';
 import { demand, demandSame, type FuzzTarget } from './target.ts';
 
@@ -22,9 +26,15 @@ const SECRET = 'S3CRET';
 const SPLIT_PLACES_MAX = 48;
 const REASON_TEXT_MAX = 121;
 
+const postgres: PostgresWanted = { user: 'weir', password: '', database: null, query: '', isPrimary: false, isAnyAnswerEnough: false, nonce: 'N0NCE' };
+
 const scripts: Readonly<Record<string, () => Talk>> = {
   memcached: () => memcachedScript({ user: '', password: '' }),
   'memcached-login': () => memcachedScript({ user: 'weir', password: SECRET }),
+  mysql: () => new MysqlTalk({ user: 'weir', password: '', database: null, query: 'select 1', isPrimary: false }).run(),
+  'mysql-primary': () => new MysqlTalk({ user: 'weir', password: SECRET, database: 'shop', query: '', isPrimary: true }).run(),
+  postgres: () => new PostgresTalk({ ...postgres, isAnyAnswerEnough: true }).run(),
+  'postgres-primary': () => new PostgresTalk({ ...postgres, password: SECRET, query: 'select 1', isPrimary: true }).run(),
   redis: () => redisScript({ user: '', password: '' }),
   'redis-primary': () => redisScript({ user: 'weir', password: SECRET, role: 'primary' }),
   smtp: () => smtpScript({ host: 'localhost' }),
@@ -43,6 +53,10 @@ const seeds: Readonly<Record<string, readonly string[]>> = {
   dns: [`WW\x81\x80${dnsQuery.toString('latin1', 4)}`, `WW\x81\x83${dnsQuery.toString('latin1', 4)}\xc0\x0c`, 'WW\x81\x85\0\0\0\0\0\0\0\0'],
   memcached: ['VERSION 1.6.18\r\n', 'CLIENT_ERROR unauthenticated\r\n', 'SERVER_ERROR out of memory\r\n'],
   'memcached-login': ['STORED\r\nVERSION 1\r\n', 'CLIENT_ERROR authentication failure\r\n', `ERROR ${SECRET}\r\n`],
+  mysql: mysqlTranscripts,
+  'mysql-primary': mysqlTranscripts,
+  postgres: postgresTranscripts,
+  'postgres-primary': postgresTranscripts,
   redis: ['+PONG\r\n', '-NOAUTH x\r\n', '-ERR max number of clients reached\r\n'],
   'redis-primary': ['+OK\r\n+PONG\r\n*3\r\n$6\r\nmaster\r\n', '+OK\r\n+PONG\r\n*5\r\n$5\r\nslave\r\n', '+OK\r\n+PONG\r\n-NOPERM x\r\n$13\r\nrole:master\r\n\r\n', `+OK\r\n-ERR unknown '${SECRET}'\r\n`, '-WRONGPASS x\r\n', `-ERR unknown command AUTH ${SECRET}\r\n`],
   smtp: ['220-a\r\n220 b\r\n250-c\r\n250 d\r\n', '220 a\r\n502 b\r\n250 c\r\n', '421 busy\r\n', '220 a\r\n550 no\r\n'],
@@ -52,7 +66,7 @@ const seeds: Readonly<Record<string, readonly string[]>> = {
 const tokens = [
   ...Object.keys({ ...scripts, ...readers }).map((name) => `${name}\n`),
   '\r\n', '\n', '\r', '\0', ' ', '-', '+', ':', '$', '*', '$-1\r\n', '$0\r\n', '*0\r\n', '*-1\r\n', '$6\r\nmaster\r\n', '$99999\r\n', '+OK\r\n', '+PONG\r\n', '-LOADING ', '-MASTERDOWN ', '-NOPERM ', 'role:slave',
-  'VERSION ', 'STORED\r\n', 'ERROR', 'CLIENT_ERROR ', 'SERVER_ERROR ', '220 ', '220-', '250 ', '250-', '421 ', '502 ', '554 ', 'pong', 'WW', '\x81\x80', SECRET, '\x1b[31m', '\xe2\x80\xa8',
+  'VERSION ', 'STORED\r\n', 'ERROR', 'CLIENT_ERROR ', 'SERVER_ERROR ', '220 ', '220-', '250 ', '250-', '421 ', '502 ', '554 ', 'pong', 'WW', '\x81\x80', ...mysqlTokens, ...postgresTokens, SECRET, '\x1b[31m', '\xe2\x80\xa8',
 ];
 
 function checkScript(script: () => Talk, answer: Buffer): string {
@@ -84,7 +98,7 @@ function checkReader(reader: (answer: Buffer) => string, answer: Buffer): string
 
 export const probeAnswersTarget: FuzzTarget = {
   name: 'probe-answers',
-  watched: ['/health/talk-script.ts', '/health/resp-reply.ts', '/health/dns-query.ts', ...Object.keys(scripts).map((name) => `/health/${name}-probe.ts`)],
+  watched: ['/health/talk-script.ts', '/health/resp-reply.ts', '/health/dns-query.ts', '/health/mysql-talk.ts', '/health/mysql-messages.ts', '/health/postgres-talk.ts', '/health/postgres-messages.ts', '/health/scram.ts', ...Object.keys(scripts).map((name) => `/health/${name}-probe.ts`)],
   seeds: Object.entries(seeds).flatMap(([name, answers]) => answers.map((answer) => `${name}\n${answer}`)),
   tokens,
   bytesMax: 400,
