@@ -184,7 +184,8 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
   }
 
   #send(socket: Socket, bytes: Buffer): void {
-    if (socket.getSendQueueSize() > QUEUED_BYTES_MAX) return this.#owner.onDrop('queue-full');
+    // What is answered was sent.
+    if (this.#unanswered > 0 && socket.getSendQueueSize() > QUEUED_BYTES_MAX) return this.#owner.onDrop('queue-full');
     const unanswered = this.#unanswered++;
     this.#requests++;
     if (unanswered % ASKING === 1) socket.send(bytes, this.#onSent);
