@@ -134,7 +134,7 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
       this.#ends = { sourceAddress, sourcePort, destinationAddress, destinationPort };
       this.#clientAddress = sourceAddress;
     }
-    this.extras = { ...(authority === null ? {} : { authority: authority.toString('utf8') }), ...(alpn === null ? {} : { alpn: alpn.toString('latin1') }), ...(uniqueId === null ? {} : { uniqueId: Buffer.from(uniqueId) }) };
+    this.extras = { ...(authority === null ? {} : { authority: Buffer.from(authority) }), ...(alpn === null ? {} : { alpn: Buffer.from(alpn) }), ...(uniqueId === null ? {} : { uniqueId: Buffer.from(uniqueId) }) };
   }
 
   needsHello(): boolean {

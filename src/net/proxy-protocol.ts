@@ -18,9 +18,9 @@ import { parseV2, V2_FIXED_BYTES } from './proxy-v2.ts';
 /** What version 2 can say besides; version 1 has no place for it. */
 export interface ProxyExtras {
   /** The name the client asked for, as in TLS. */
-  readonly authority?: string;
+  readonly authority?: string | Uint8Array;
   /** As in ALPN, one protocol. */
-  readonly alpn?: string;
+  readonly alpn?: string | Uint8Array;
   /** Cut to UNIQUE_ID_BYTES_MAX bytes. */
   readonly uniqueId?: Uint8Array;
   /** Adds the CRC-32C of the whole header. */
@@ -63,8 +63,8 @@ function buildV2(from: ProxyEnds | null, extras: ProxyExtras): Buffer {
   const isV4 = source?.length === 4 && destination?.length === 4;
   const addressesBytes = source === null ? 0 : isV4 ? 12 : 36;
   const tlvs: [type: number, value: Uint8Array][] = [];
-  if (extras.alpn !== undefined) tlvs.push([TLV.alpn, Buffer.from(extras.alpn, 'latin1')]);
-  if (extras.authority !== undefined) tlvs.push([TLV.authority, Buffer.from(extras.authority, 'utf8')]);
+  if (extras.alpn !== undefined) tlvs.push([TLV.alpn, bytesOf(extras.alpn, 'latin1')]);
+  if (extras.authority !== undefined) tlvs.push([TLV.authority, bytesOf(extras.authority, 'utf8')]);
   if (extras.uniqueId !== undefined) tlvs.push([TLV.uniqueId, extras.uniqueId.subarray(0, UNIQUE_ID_BYTES_MAX)]);
   if (extras.hasChecksum === true) tlvs.push([TLV.checksum, new Uint8Array(4)]);
   const length = tlvs.reduce((sum, [, value]) => sum + 3 + value.length, addressesBytes);
@@ -84,6 +84,10 @@ function buildV2(from: ProxyEnds | null, extras: ProxyExtras): Buffer {
   // It stands last, and was made with zeros in its place.
   if (extras.hasChecksum === true) bytes.writeUInt32BE(crc32c(bytes, 0, bytes.length), bytes.length - 4);
   return bytes;
+}
+
+function bytesOf(value: string | Uint8Array, encoding: 'latin1' | 'utf8'): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value, encoding) : value;
 }
 
 function writeEnds(bytes: Buffer, source: Uint8Array, destination: Uint8Array, isV4: boolean, { sourcePort, destinationPort }: ProxyEnds): void {
