@@ -40,7 +40,7 @@ test('members and status --tier print a table, or the answer itself', async () =
   expect(status.out).toMatch(/\nPOOL +IN FLIGHT +REQUESTS +FAILURES\nweb +0 +0 +0\n\nEvery backend is up\.\n$/);
   await until(async () => (await ran((output) => statusCommand({ ...at(b), tier: true, pool: 'web' }, output))).out.includes('  10.0.0.2:80'));
   const whole = JSON.parse((await ran((output) => statusCommand({ ...at(b), tier: true, json: true }, output))).out) as TierAnswer;
-  expect(Object.keys(whole)).toEqual(['name', 'controlPlane', 'reason', 'leader', 'config', 'rollout', 'members', 'pools', 'draining', 'verdicts']);
+  expect(Object.keys(whole)).toEqual(['name', 'controlPlane', 'reason', 'leader', 'config', 'rollout', 'members', 'pools', 'draining', 'roles', 'verdicts']);
   expect(await ran((output) => statusCommand({ ...at(b), tier: true, pool: 'absent' }, output))).toMatchObject({ code: 1, err: expect.stringContaining('no pool "absent"') });
 });
 
