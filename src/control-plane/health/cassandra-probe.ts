@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { ProbeDefinition } from './probe.ts';
 import { talk } from './probe-talk.ts';
 import { secretOption } from './secret-option.ts';
-import { BadAnswer, failed, read, say, type Framing, type Talk } from './talk-script.ts';
+import { BadAnswer, failed, read, say, type Framing, type Talk, type TalkEnd } from './talk-script.ts';
 
 const HEAD_BYTES = 9;
 /** SUPPORTED, the longest, is below 2 KiB. */
@@ -48,12 +48,12 @@ interface Answer {
 
 export function* cassandraScript({ user, password }: Options): Talk {
   const supported = yield* ask(Opcode.options, Buffer.alloc(0));
-  if (supported.opcode === Opcode.error) return failed(errorText(supported.body, true));
+  if (supported.opcode === Opcode.error) return refusal(supported.body, true);
   if (supported.opcode !== Opcode.supported) throw unexpected(supported, 'OPTIONS');
 
   const started = yield* ask(Opcode.startup, Buffer.concat([short(1), string('CQL_VERSION'), string(CQL_VERSION)]));
   if (started.opcode === Opcode.ready) return { passed: true };
-  if (started.opcode === Opcode.error) return failed(errorText(started.body, true));
+  if (started.opcode === Opcode.error) return refusal(started.body, true);
   if (started.opcode !== Opcode.authenticate) throw unexpected(started, 'STARTUP');
   if (user === '') return { passed: true };
 
@@ -61,7 +61,7 @@ export function* cassandraScript({ user, password }: Options): Talk {
   const login = yield* ask(Opcode.authResponse, Buffer.concat([int(token.length), token]));
   if (login.opcode === Opcode.authSuccess) return { passed: true };
   // What follows a login may repeat it, in whatever form: only the code is shown.
-  if (login.opcode === Opcode.error) return failed(errorText(login.body, false));
+  if (login.opcode === Opcode.error) return refusal(login.body, false);
   if (login.opcode === Opcode.authChallenge) return failed('asks for a login other than by user and password');
   throw unexpected(login, 'the login');
 }
@@ -87,12 +87,12 @@ const framing: Framing = (bytes) => {
   return length;
 };
 
-function errorText(body: Buffer, withMessage: boolean): string {
+function refusal(body: Buffer, withMessage: boolean): TalkEnd {
   if (body.length < 6 || body.length < 6 + body.readUInt16BE(4)) throw new BadAnswer('malformed answer: an error cut short');
   const code = body.readUInt32BE(0);
   const text = `${ERRORS[code] ?? 'error'} (0x${code.toString(16).padStart(4, '0')})`;
   const message = body.toString('utf8', 6, 6 + body.readUInt16BE(4));
-  return withMessage && message !== '' ? `${text}: ${message}` : text;
+  return withMessage && message !== '' ? failed(`${text}:`, message) : failed(text);
 }
 
 function unexpected({ opcode }: Answer, asked: string): BadAnswer {

@@ -46,12 +46,12 @@ function resultOf(end: ProgramEnd): ProbeResult {
     case 'no-place':
       return { ok: false, reason: 'too many programs ran already', ours: true };
     case 'not-started': {
-      const reason = reasonText(`the program could not be run: ${end.reason}`);
+      const reason = reasonText('the program could not be run:', end.reason);
       return end.ours ? { ok: false, reason, ours: true } : { ok: false, reason };
     }
   }
 }
 
 function withLine(what: string, line: string): string {
-  return line === '' ? what : reasonText(`${what}: ${line}`);
+  return line === '' ? what : reasonText(`${what}:`, line);
 }

@@ -58,7 +58,7 @@ export function whyNotServing({ httpStatus, code, message, body }: CheckAnswer, 
   if (name === undefined) return 'malformed grpc-status';
   if (name === 'UNIMPLEMENTED') return 'has no health service (UNIMPLEMENTED)';
   if (name === 'NOT_FOUND') return asked === '' ? 'NOT_FOUND' : `does not know the service ${JSON.stringify(asked)} (NOT_FOUND)`;
-  return message === undefined || message === '' ? name : reasonText(`${name}: ${decoded(message)}`);
+  return message === undefined || message === '' ? name : reasonText(`${name}:`, decoded(message));
 }
 
 function whyNotStatus(body: Buffer): string | null {

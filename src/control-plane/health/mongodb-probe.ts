@@ -46,7 +46,7 @@ export function* mongodbScript({ role }: Options): Talk {
   yield* say(hello);
   const message = yield* read(framed(HEAD_BYTES, MESSAGE_BYTES_MAX, (bytes) => bytes.readUInt32LE(0)));
   const fields = answerFields(message);
-  if (fields.get('ok') !== 1) return failed(`refused hello: ${refusalText(fields)}`);
+  if (fields.get('ok') !== 1) return failed('refused hello:', refusalText(fields));
   const setName = fields.get('setName');
   if (fields.get('isWritablePrimary') === true) {
     const claim = claimOf(fields);

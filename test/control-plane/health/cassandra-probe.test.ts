@@ -36,6 +36,7 @@ describe('how it ends', () => {
     ['takes the login', [supported, authenticate, authSuccess], weir, 'passed'],
     ['refuses the login', [supported, authenticate, cassandraError(0x0100, 'Provided username weir and/or password are incorrect')], weir, 'login refused (0x0100)'],
     ['repeats the login', [supported, authenticate, cassandraError(0x0000, 'what is "\0weir\0open sesame"?')], weir, 'server error (0x0000)'],
+    ['repeats the password before it had it', [cassandraError(0x000a, 'open sesame?')], weir, 'protocol error (0x000a): ***?'],
     ['asks for another login', [supported, authenticate, cassandraFrame(0x0e, Buffer.from('PLAIN-START'))], weir, 'asks for a login other than by user and password'],
     ['is bootstrapping', [supported, cassandraError(0x1002, 'Cannot read from a bootstrapping node')], nobody, 'is bootstrapping (0x1002): Cannot read from a bootstrapping node'],
     ['is overloaded', [cassandraError(0x1001, '')], nobody, 'overloaded (0x1001)'],

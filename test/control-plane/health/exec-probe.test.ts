@@ -43,6 +43,16 @@ function probe(command: readonly string[], { programs = open(), signal = new Abo
   return execProbe.probe({ host: '10.0.0.7', port: 5432, address: 'db.internal:5432' }, execProbe.options.parse({ command }), { signal, dial, clock: systemClock, programs });
 }
 
+/** The code of a process that has nothing but its `programs`. */
+function processWithPrograms(body: string): string {
+  const module = (name: string): string => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href);
+  return `
+    const { Programs } = await import(${module('control-plane/health/programs.ts')});
+    const { systemClock: clock } = await import(${module('base/clock.ts')});
+    const programs = new Programs({ clock, folder: ${JSON.stringify(plugins)}, pluginsDir: ${JSON.stringify(plugins)} });
+    ${body}`;
+}
+
 const isAlive = (pid: number): boolean => {
   try {
     // A zombie counts as gone: it runs nothing any more.
@@ -106,13 +116,7 @@ describe('what a program gets', () => {
     const secret = join(outside, 'secret');
     writeFileSync(secret, 'open sesame');
     script('descriptors.sh', `exec ls -l /proc/self/fd > ${seen}`);
-    const module = (name: string): string => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href);
-    const code = `
-      const { Programs } = await import(${module('control-plane/health/programs.ts')});
-      const { systemClock: clock } = await import(${module('base/clock.ts')});
-      const programs = new Programs({ clock, folder: ${JSON.stringify(plugins)}, pluginsDir: ${JSON.stringify(plugins)} });
-      await programs.run({ command: ['descriptors.sh'], environment: {}, signal: new AbortController().signal });
-      process.exit();`;
+    const code = processWithPrograms("await programs.run({ command: ['descriptors.sh'], environment: {}, signal: new AbortController().signal }); process.exit();");
     const descriptor = openSync(secret, 'r');
     const stdio: ('ignore' | number)[] = [...Array.from({ length: 40 }, () => 'ignore' as const), descriptor];
     const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio });
@@ -176,6 +180,19 @@ describe('the end of its time', () => {
     const file = join(outside, 'escaped');
     expect(await probe([script('escapes.sh', `setsid sleep 1000 & echo $! > ${file}; sleep 0.1; exit 4`)])).toEqual({ ok: false, reason: 'exit 4' });
     process.kill(await numberIn(file), 'SIGKILL');
+  });
+
+  it('is also when this process exits, whoever makes it', async () => {
+    const file = join(outside, 'orphan');
+    script('orphan.sh', `echo $$ > ${file}; sleep 1000`);
+    const code = processWithPrograms(`
+      void programs.run({ command: ['orphan.sh'], environment: {}, signal: new AbortController().signal });
+      process.stdin.once('data', () => process.exit());`);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const pid = await numberIn(file);
+    expect(isAlive(pid)).toBe(true);
+    child.stdin.write('exit');
+    await until(() => !isAlive(pid));
   });
 
   it('is also when the proxy ends', async () => {
