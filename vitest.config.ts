@@ -6,10 +6,10 @@ export default defineConfig({
     // Scenarios start real processes; a test that waits for an event that never comes should fail, not hang.
     testTimeout: 90_000,
     hookTimeout: 60_000,
-    // Real processes and sockets share the machine's cores; forks keep their signals and exit handlers apart.
+    // Forks keep signals and exit handlers apart. Most scenarios wait for leases and probes, so three share two cores well.
     globalSetup: 'test/support/warm-start.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default'],
   },
 });

@@ -1,7 +1,8 @@
 /** Connections that clients lose while a Weir of two workers is changed under 500 new ones a second. */
 import { once } from 'node:events';
 import { freePort } from '../../test/support/free-port.ts';
-import { WeirProcess } from '../../test/support/weir-process.ts';
+import { statusOf } from '../../test/support/visitor.ts';
+import { until, WeirProcess } from '../../test/support/weir-process.ts';
 import type { Started } from '../processes.ts';
 import type { Figure } from '../tier/figure.ts';
 import { order } from './tcp-costs.ts';
@@ -9,11 +10,11 @@ import { weirConfig, type Behind } from './tcp-peers.ts';
 
 const PER_SECOND = 500;
 const PHASE_MS = 4000;
-const TIMES = 5;
 
 interface Change {
   readonly what: string;
-  /** Made TIMES times, evenly over the phase. */
+  /** Made so often, evenly over the phase. */
+  readonly times: number;
   make(weir: WeirProcess, time: number): Promise<unknown>;
   readonly note?: string;
 }
@@ -29,30 +30,34 @@ export async function measureLosses(behind: Behind, second: number, load: Starte
   const both = [behind.origin, second];
   const weir = await WeirProcess.start(config('', both), { env: { WEIR_TEST_HOOKS: '1' }, args: ['--workers', '2'] });
   const changes: readonly Change[] = [
-    { what: 'nothing changed', make: () => Promise.resolve() },
-    { what: 'reloads', make: (_weir, time) => weir.edit(config(`drain: { delay: ${time + 1}s }`, both)) },
-    { what: 'a backend removed and added', make: (_weir, time) => weir.edit(config('', time % 2 === 0 ? [behind.origin] : both)) },
-    { what: 'workers replaced', note: 'connections the dead worker had accepted or queued are its own to lose', make: () => replaceWorker(weir) },
+    { what: 'nothing changed', times: 5, make: () => Promise.resolve() },
+    { what: 'reloads', times: 5, make: (_weir, time) => weir.edit(config(`drain: { delay: ${time + 1}s }`, both)) },
+    { what: 'a backend removed and added', times: 5, make: (_weir, time) => weir.edit(config('', time % 2 === 0 ? [behind.origin] : both)) },
+    { what: 'workers replaced', times: 2, note: 'each of two died once; what a dead worker had accepted is its own to lose, what the kernel had queued for it goes to the other with net.ipv4.tcp_migrate_req=1', make: () => replaceWorker(weir) },
   ];
   const figures: Figure[] = [];
-  for (const change of changes) {
-    await order(load, { kind: 'rate', port: front.origin, perSecond: PER_SECOND });
-    for (let time = 0; time < TIMES; time++) {
-      await Promise.all([change.make(weir, time), later(PHASE_MS / TIMES)]);
-    }
-    const { done, lost } = await order(load, { kind: 'stop' });
-    const count = Object.values(lost).reduce((sum, each) => sum + each, 0);
-    const kinds = Object.entries(lost).map(([cause, each]) => `${cause} ${each}`).join(', ');
-    figures.push({ what: `lost: ${change.what}`, unit: 'connections', values: [count], atMost: 0, note: `of ${done}${kinds === '' ? '' : `: ${kinds}`}${change.note === undefined ? '' : `; ${change.note}`}` });
+  try {
+    for (const change of changes) figures.push(await lossesOf(change, weir, front.origin, load));
+  } finally {
+    await weir.stop();
   }
-  await weir.stop();
   return figures;
+}
+
+async function lossesOf({ what, times, make, note }: Change, weir: WeirProcess, port: number, load: Started): Promise<Figure> {
+  await order(load, { kind: 'rate', port, perSecond: PER_SECOND });
+  for (let time = 0; time < times; time++) await Promise.all([make(weir, time), later(PHASE_MS / times)]);
+  const { done, lost } = await order(load, { kind: 'stop' });
+  const count = Object.values(lost).reduce((sum, each) => sum + each, 0);
+  const kinds = Object.entries(lost).map(([cause, each]) => `${cause} ${each}`).join(', ');
+  return { what: `lost: ${what}`, unit: 'connections', values: [count], atMost: 0, note: `of ${done}${kinds === '' ? '' : `: ${kinds}`}${note === undefined ? '' : `; ${note}`}` };
 }
 
 async function replaceWorker(weir: WeirProcess): Promise<void> {
   const from = weir.log.length;
   weir.signal('SIGUSR2');
   await weir.line(({ text }) => text === 'worker died', from);
+  await until(async () => (await statusOf(weir)).workers.every(({ state }) => state === 'running'));
 }
 
 /** Where a process started with IPC says it listens. */

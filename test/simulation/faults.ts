@@ -13,9 +13,13 @@ function forAWhile(tier: SimTier, mostMs: number, undo: () => void): void {
   tier.clock.after(100 + tier.random.next() * mostMs, undo);
 }
 
-/** One of several, never the last: a tier of which everyone is gone has no view to judge. */
+/**
+ * Those who may go: never the last that knows what the tier has committed. Without it nobody is left to tell a flushed
+ * tier from a new one, and a newcomer's file rightly begins a history of its own.
+ */
 function others(tier: SimTier): ReturnType<SimTier['running']['slice']> {
-  return tier.running.length > 1 ? tier.running : [];
+  const knowing = tier.running.filter(({ rollout }) => rollout.history !== null);
+  return tier.running.filter((member) => knowing.some((other) => other !== member));
 }
 
 const faults: Readonly<Record<string, Fault>> = {

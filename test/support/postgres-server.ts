@@ -91,12 +91,13 @@ export class PostgresServer {
 
   async #start(): Promise<void> {
     writeFileSync(join(this.#files, 'pg_hba.conf'), [...LOCAL_RULES, ...(this.#options.rules ?? []), ''].join('\n'));
+    const isNew = this.port === 0;
     for (let tries = 1; ; tries++) {
-      this.port = await freePort();
+      if (isNew) this.port = await freePort();
       const failure = await this.#tryStart();
       if (failure === null) return;
       // Another process may have taken the port in between.
-      if (tries === TRIES) throw new Error(`PostgreSQL does not start: ${failure}`);
+      if (tries === TRIES || !isNew) throw new Error(`PostgreSQL does not start: ${failure}`);
     }
   }
 
@@ -139,6 +140,12 @@ export class PostgresServer {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGQUIT');
     await once(child, 'exit');
+  }
+
+  /** One that was killed comes back under its address, in recovery: it reads and takes no writes. */
+  async returnAsStandby(): Promise<void> {
+    writeFileSync(join(this.#files, 'standby.signal'), '');
+    await this.#start();
   }
 
   async stop(): Promise<void> {

@@ -14,6 +14,8 @@ export async function freeUdpPort(host: string | null = null): Promise<number> {
   return held.port;
 }
 
+const ASK_AGAIN_MS = 250;
+
 export interface Heard {
   readonly bytes: Buffer;
   readonly from: RemoteInfo;
@@ -65,6 +67,20 @@ export class UdpEnd {
     const heard = this.next();
     await this.send(what, port, host);
     return (await heard).bytes.toString();
+  }
+
+  /** As clients of UDP do where a datagram may be lost: asks again until it is answered. `what` is asked once in this end's life. */
+  async insist(what: string, port: number, host = '127.0.0.1'): Promise<string> {
+    const isAnswer = ({ bytes }: Heard): boolean => bytes.toString().endsWith(`:${what}`);
+    while (true) {
+      await this.send(what, port, host);
+      const giveUpAtMs = performance.now() + ASK_AGAIN_MS;
+      while (performance.now() < giveUpAtMs) {
+        const answer = this.heard.find(isAnswer);
+        if (answer !== undefined) return answer.bytes.toString();
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
   }
 
   close(): void {

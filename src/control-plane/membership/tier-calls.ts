@@ -25,8 +25,12 @@ export interface TierCallsParts {
   readonly beside: (watched: readonly string[]) => string | null;
 }
 
-/** A proxy that may not join asks again after one heartbeat and a random part of this many more. */
-const REFUSED_HEARTBEATS = 3;
+/**
+ * A proxy that may not join asks again after one heartbeat and a random part of this many more: sooner than half a
+ * lease (1.5 heartbeats at least). Where nobody else calls, the store would take longer pauses for its own standing
+ * still, and the lease that is in the way would never end.
+ */
+const REFUSED_HEARTBEATS = 0.4;
 /** Calls at least this share of a heartbeat after the last heartbeat count as one. */
 const HEARTBEAT_SHARE = 0.85;
 /** How long a stop waits for the store, at most. */
