@@ -6,10 +6,10 @@ export default defineConfig({
     // Scenarios start real processes; a test that waits for an event that never comes should fail, not hang.
     testTimeout: 90_000,
     hookTimeout: 60_000,
-    // Forks keep signals and exit handlers apart. Most scenarios wait for leases and probes, so three share two cores well.
+    // Forks keep signals and exit handlers apart.
     globalSetup: 'test/support/warm-start.ts',
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     reporters: ['default'],
   },
 });
