@@ -15,7 +15,7 @@ interface Change {
   readonly what: string;
   /** Made so often, evenly over the phase. */
   readonly times: number;
-  make(weir: WeirProcess, time: number): Promise<unknown>;
+  readonly make: (weir: WeirProcess, time: number) => Promise<unknown>;
   readonly note?: string;
 }
 
