@@ -52,6 +52,7 @@ const specs = {
   // Ours, or the configuration's.
   'no-route': { side: 'self', status: 404, retry: 'no', text: 'No route matches this request.' },
   'no-backend': { side: 'self', status: 503, retry: 'no', text: 'No backend is available.' },
+  evicted: { side: 'self', status: 0, retry: 'no', text: 'All places were taken, and this session gave up its own to a newcomer.' },
   'total-timeout': { side: 'self', status: 504, retry: 'no', text: 'The exchange took longer than the route allows.' },
   'shutting-down': { side: 'self', status: 503, retry: 'no', text: 'This proxy is shutting down.' },
   internal: { side: 'self', status: 502, retry: 'no', text: 'The proxy failed to handle this request.' },

@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { inSlices, type Clock, type SlicedWork } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import { dialUdp as systemDialUdp, type DialUdp } from '../net/dial-udp.ts';
 import { dial as systemDial, type Dial } from '../net/dial.ts';
 import { NameResolver, systemLookup, type Lookup } from '../net/resolve-name.ts';
 import type { Log } from '../observe/log.ts';
@@ -22,7 +23,7 @@ import type { TierPace } from './health/duty.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import type { Programs } from './health/programs.ts';
 import type { PoolCount } from './health/pool-counts.ts';
-import { labelled, type RowCheck } from './health/row-verdict.ts';
+import { presentReason, type RowCheck } from './health/row-verdict.ts';
 import type { VerdictEvent } from './health/verdicts.ts';
 import { parseBeside, type Beside } from './membership/beside.ts';
 import type { LinkState, Membership, MembershipEvents } from './membership/membership.ts';
@@ -55,6 +56,7 @@ export interface BackendsOptions {
   /** `isolated` is another than before. */
   readonly onIsolated?: () => void;
   readonly dial?: Dial;
+  readonly dialUdp?: DialUdp;
   /** What `exec` probes run with. The caller ends it. Absent: they run nothing. */
   readonly programs?: Programs;
   readonly lookup?: Lookup;
@@ -64,7 +66,7 @@ export interface BackendsOptions {
 export interface BackendDetail {
   /** Wall time since which its verdict is what it is. */
   readonly sinceMs: number;
-  /** Why it is, and if it is up but its last probe failed, that. */
+  /** Why it is, as the last probe has it. */
   readonly reason: string;
   /** Members whose reports decided its verdict; empty: none did. */
   readonly by: readonly string[];
@@ -119,6 +121,7 @@ export class Backends {
       clock,
       random,
       dial: options.dial ?? systemDial,
+      dialUdp: options.dialUdp ?? systemDialUdp,
       programs: options.programs,
       names: this.#resolver,
       membership,
@@ -194,13 +197,11 @@ export class Backends {
     const standing = this.#monitor.verdicts.standing(rowNumber);
     const checks = this.#monitor.checksOf(rowNumber);
     const told = checks.find(({ check }) => check.lastResult?.passed === false) ?? checks.find(({ check }) => check.lastResult !== null);
-    const lastResult = told?.check.lastResult ?? null;
-    const isDoubted = lastResult?.passed === false && this.#table.backend(rowNumber).verdict === 'up';
     return {
       sinceMs: standing?.sinceMs ?? 0,
-      reason: isDoubted ? labelled(told!, lastResult.reason) : (standing?.reason ?? ''),
+      reason: standing === null ? '' : presentReason(checks, this.#table.backend(rowNumber).verdict, standing),
       by: standing?.by ?? [],
-      lastResult,
+      lastResult: told?.check.lastResult ?? null,
       operator: identity === undefined ? null : this.#operatorStates.get(identity.pool, identity.address),
     };
   }

@@ -52,10 +52,30 @@ export function countAnswer(exchange: Exchange, seconds: number): void {
   const pool = exchange.pool!;
   const cells = backend.counters;
   cells[backend.base + backendColumns.codeClass + Math.floor(exchange.status / 100) - 1]!++;
-  cells[backend.base + backendColumns.responseSecondsSum]! += seconds;
-  cells[backend.base + backendColumns.responseCount]!++;
+  countResponse(backend, pool, seconds);
+}
+
+/** The backend answered after `seconds`: of http the head, of tcp the connect, of udp the first datagram. */
+export function countResponse(backend: Backend, pool: LivePool, seconds: number): void {
+  backend.counters[backend.base + backendColumns.responseSecondsSum]! += seconds;
+  backend.counters[backend.base + backendColumns.responseCount]!++;
   pool.counters[pool.base + poolColumns.responseBuckets + bucketOf(seconds)]!++;
   pool.counters[pool.base + poolColumns.responseSecondsSum]! += seconds;
+}
+
+/** What a route took, as a connection or a session keeps it. */
+export interface Routed {
+  /** Null: no route took it. */
+  readonly routeCounters: Float64Array | null;
+  readonly routeBase: number;
+}
+
+/** A tcp connection, or a session of udp, is over: they have no status to be counted by. */
+export function countRoute({ routeCounters, routeBase }: Routed, error: ErrorCode | null, seconds: number): void {
+  if (routeCounters === null) return;
+  if (error !== null) routeCounters[routeBase + routeColumns.errors]!++;
+  routeCounters[routeBase + routeColumns.secondsSum]! += seconds;
+  routeCounters[routeBase + routeColumns.secondsCount]!++;
 }
 
 /** A failed attempt: counts it and tells passive ejection. */

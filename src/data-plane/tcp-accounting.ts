@@ -1,18 +1,13 @@
 /** What a tcp connection leaves behind in this worker's counter pages and the access log. */
-import { backendColumns, bucketOf, listenerColumns, poolColumns, routeColumns } from '../shared/counter-pages.ts';
+import { bucketOf, listenerColumns } from '../shared/counter-pages.ts';
 import { blankEntry } from '../observe/access-format.ts';
+import { countResponse, countRoute } from './accounting.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import type { TcpSession } from './tcp-session.ts';
 
 /** A backend took the connection; how long that took is its response time. */
 export function countConnected(session: TcpSession): void {
-  const backend = session.backend!;
-  const pool = session.pool!;
-  const seconds = session.connectMs / 1000;
-  backend.counters[backend.base + backendColumns.responseSecondsSum]! += seconds;
-  backend.counters[backend.base + backendColumns.responseCount]!++;
-  pool.counters[pool.base + poolColumns.responseBuckets + bucketOf(seconds)]!++;
-  pool.counters[pool.base + poolColumns.responseSecondsSum]! += seconds;
+  countResponse(session.backend!, session.pool!, session.connectMs / 1000);
 }
 
 /** The connection is over. */
@@ -20,12 +15,7 @@ export function countSession(session: TcpSession, context: WorkerContext): void 
   const durationMs = context.clock.monotonicMs() - session.startedMs;
   const { counters, base } = session.listener.live;
   const seconds = durationMs / 1000;
-  const { routeCounters, routeBase } = session;
-  if (routeCounters !== null) {
-    if (session.error !== null) routeCounters[routeBase + routeColumns.errors]!++;
-    routeCounters[routeBase + routeColumns.secondsSum]! += seconds;
-    routeCounters[routeBase + routeColumns.secondsCount]!++;
-  }
+  countRoute(session, session.error, seconds);
   if (session.backend !== null) {
     counters[base + listenerColumns.tcpSecondsBuckets + bucketOf(seconds)]!++;
     counters[base + listenerColumns.tcpSecondsSum]! += seconds;

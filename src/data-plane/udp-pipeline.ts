@@ -13,15 +13,17 @@
 import { dialFailure, type DialFailure } from '../net/dial.ts';
 import { plainAddress } from '../net/address.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { backendColumns, bucketOf, poolColumns } from '../shared/counter-pages.ts';
+import { backendColumns } from '../shared/counter-pages.ts';
 import { countAttemptFailure, countEnd, countStart } from './accounting.ts';
 import { hashKey } from './balance/key.ts';
 import type { Backend } from './connect/backend.ts';
 import type { LiveListener } from './live/live-listener.ts';
 import type { LivePool } from './live/live-pool.ts';
+import type { LiveRoute } from './live/live-route.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import { SourceQuery } from './route/source-query.ts';
 import type { UdpSession } from './relay/udp-session.ts';
+import { countAnswered, countSession } from './udp-accounting.ts';
 
 /** What a socket's failure counts as; null: it is none of the backend's. */
 const failureCodes: Readonly<Record<DialFailure, ErrorCode | null>> = {
@@ -43,10 +45,9 @@ export class UdpPipeline {
     this.#context = context;
   }
 
-  /** 3 route: the pool that this client's datagrams go to; null: none. */
-  route(live: LiveListener, address: string): LivePool | null {
-    const index = live.table.find(this.#query.open(plainAddress(address)));
-    return live.routes[index]?.pool ?? null;
+  /** 3 route: the one that takes this client's datagrams; null: none. */
+  route(live: LiveListener, address: string): LiveRoute | null {
+    return live.routes[live.table.find(this.#query.open(plainAddress(address)))] ?? null;
   }
 
   /** 4 balance: index of a backend; -1: none is to be had. */
@@ -58,27 +59,28 @@ export class UdpPipeline {
   }
 
   /** 5 connect: a place at the backend, counted; false: another worker took its last one. */
-  begin(session: UdpSession): boolean {
+  begin(session: UdpSession, route: LiveRoute): boolean {
     const { backend } = session;
     if (!backend.admit(session.place)) return false;
+    session.routeName = route.spec.name;
+    session.routeCounters = route.counters;
+    session.routeBase = route.base;
     countStart(backend);
     return true;
   }
 
   /** The session is over, however it ended. */
-  end({ backend, place }: UdpSession): void {
+  end(session: UdpSession, error: ErrorCode | null): void {
+    const { backend, place } = session;
     backend.dismiss(place);
     countEnd(backend);
+    countSession(session, error, this.#context);
   }
 
   onFirstAnswer(session: UdpSession, afterMs: number): void {
-    const { backend, pool } = session;
-    const seconds = afterMs / 1000;
-    backend.counters[backend.base + backendColumns.responseSecondsSum]! += seconds;
-    backend.counters[backend.base + backendColumns.responseCount]!++;
-    pool.counters[pool.base + poolColumns.responseBuckets + bucketOf(seconds)]!++;
-    pool.counters[pool.base + poolColumns.responseSecondsSum]! += seconds;
-    pool.balancer.observeLatency(session.backendIndex, afterMs * 1000, this.#context.clock.monotonicMs());
+    session.answerMs = afterMs;
+    countAnswered(session);
+    session.pool.balancer.observeLatency(session.backendIndex, afterMs * 1000, this.#context.clock.monotonicMs());
     this.onAlive(session);
   }
 
@@ -87,16 +89,16 @@ export class UdpPipeline {
     pool.balancer.ejection.onSuccess(backendIndex);
   }
 
-  /** The backend refused, or could not be sent to. Returns whose doing it was. */
-  onFailure(session: UdpSession, error: Error): 'backend' | 'ours' {
+  /** The backend refused, or could not be sent to; null: the failure is ours. */
+  onFailure(session: UdpSession, error: Error): ErrorCode | null {
     const { backend, pool } = session;
     const code = failureCodes[dialFailure(error)];
     this.#context.log('debug', 'a session failed', { pool: pool.spec.name, backend: backend.address, error: code ?? 'internal', detail: error.message });
-    if (code === null) return 'ours';
+    if (code === null) return null;
     if (!session.hasAnswered) backend.counters[backend.base + backendColumns.errors]!++;
     countAttemptFailure(pool, backend, session.backendIndex, code, this.#context.clock.monotonicMs());
     if (backend.named) this.#context.send({ kind: 'resolve', row: backend.rowNumber });
-    return 'backend';
+    return code;
   }
 
   /** A session under a later snapshot: the same pool as it is now, and the backend's place in it; null: that backend is in it no more. */

@@ -23,7 +23,7 @@ export async function listeningSockets(host: string | null, port: number, transp
     const table = await readFile(`/proc/net/${transport}${isIPv4(each) ? '' : '6'}`, 'latin1').catch(() => null);
     // Without IPv6 there is no table of it; without any, no telling.
     if (table === null && isIPv4(each)) return null;
-    const local = `${kernelText(each)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const local = `${kernelAddress(each)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
     if (table !== null) counts.push(countIn(table, local, WAITING[transport]));
   }
   return transport === 'udp' ? Math.max(...counts) : counts.reduce((sum, count) => sum + count, 0);
@@ -39,8 +39,8 @@ function countIn(table: string, local: string, waiting: string): number {
   return count;
 }
 
-/** The address as /proc/net/tcp prints it: words of 32 bits in this machine's order. */
-function kernelText(host: string): string {
+/** The address as /proc/net/tcp prints it, without its zone: words of 32 bits in this machine's order. */
+export function kernelAddress(host: string): string {
   const bytes = Buffer.from(ipaddr.parse(host.replace(/%.*$/, '')).toByteArray());
   const words = new Uint32Array(new Uint8Array(bytes).buffer);
   return Array.from(words, (word) => word.toString(16).toUpperCase().padStart(8, '0')).join('');

@@ -8,6 +8,11 @@ import { createSocket, type Socket } from 'node:dgram';
 /** The largest datagram of IPv4: 65,535 bytes without the headers of IP and UDP. */
 export const DATAGRAM_BYTES_MAX = 65_507;
 
+/** IPv6 carries twenty bytes more, which so pass only where both ends speak it. */
+export function fitsDatagram(bytes: Buffer, host: string): boolean {
+  return bytes.length <= DATAGRAM_BYTES_MAX || isV6(host);
+}
+
 export interface UdpBindOptions {
   /** Shares the port with other sockets that set it, which the kernel spreads the senders over. */
   readonly reusePort: boolean;

@@ -12,6 +12,7 @@
  */
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { yieldToLoop } from '../base/clock.ts';
+import { UdpLosses } from '../net/udp-losses.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { backendFamilies } from './metrics/backend-families.ts';
 import type { Family } from './metrics/family.ts';
@@ -39,6 +40,7 @@ const MONITOR_PRECISION_MS = 3_600_000;
 export class Metrics {
   readonly #source: MetricsSource;
   readonly #process = new Registry();
+  readonly #losses = new UdpLosses();
 
   constructor(source: MetricsSource) {
     this.#source = source;
@@ -50,7 +52,7 @@ export class Metrics {
 
   /** The page; `backends: false` leaves the families of single backends out. */
   async *render(options: { readonly backends: boolean }): AsyncGenerator<string, void> {
-    const view = await ScrapeView.read(this.#source, options.backends);
+    const view = await ScrapeView.read(this.#source, options.backends, this.#losses);
     for (const family of families) {
       if (!options.backends && perBackend.has(family)) continue;
       yield* renderFamily(family, view);

@@ -10,6 +10,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { HealthMonitor } from '../../src/control-plane/health/monitor.ts';
 import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
 import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
+import { dialUdp } from '../../src/net/dial-udp.ts';
 import { dial, type Dial } from '../../src/net/dial.ts';
 import { BackendRig, healthSpec, type PoolSketch } from '../support/backend-rig.ts';
 import { until } from '../support/bad-origin.ts';
@@ -64,6 +65,7 @@ it('a monitor takes them all down, with the reason, and goes on probing the othe
     clock: systemClock,
     random: seededRandom(1),
     dial: counting((port) => attempts.set(port, (attempts.get(port) ?? 0) + 1)),
+    dialUdp,
     names: { addressOf: () => null, failureOf: () => null, connectFailed: () => undefined },
     membership: tier,
     roster: tier.roster,

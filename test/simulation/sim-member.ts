@@ -4,6 +4,7 @@
  * simulation owns. Its config is a line of text: `v=NAME ports=1,2,3`, and
  * `refuse=ID` or `fail=ID` for members that cannot check or run it.
  */
+import type { Socket as DatagramSocket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { inSlices } from '../../src/base/clock.ts';
@@ -19,10 +20,12 @@ import { sha256 } from '../../src/control-plane/rollout/fetch-version.ts';
 import { RoleKeeper } from '../../src/control-plane/roles/role-keeper.ts';
 import { TierRollout } from '../../src/control-plane/rollout/tier-rollout.ts';
 import type { StateFile } from '../../src/control-plane/state-file.ts';
+import type { DialUdp } from '../../src/net/dial-udp.ts';
 import type { Dial } from '../../src/net/dial.ts';
 import { tableTime } from '../../src/shared/backend-table.ts';
 import { BackendRig, healthSpec } from '../support/backend-rig.ts';
 import { MemoryDisk } from '../support/rollout-rig.ts';
+import { VirtualDatagrams } from '../support/virtual-network.ts';
 import { ProcessClock } from './sim-clock.ts';
 import type { SimTier } from './sim-tier.ts';
 import { SimWire } from './sim-wire.ts';
@@ -101,6 +104,7 @@ export class SimMember implements ConfigApplier {
       clock,
       random: this.#random,
       dial: this.#dial(),
+      dialUdp: this.#dialUdp(),
       names: { addressOf: () => null, failureOf: () => null, connectFailed: () => undefined },
       membership: this.link,
       pace: () => pace,
@@ -177,7 +181,7 @@ export class SimMember implements ConfigApplier {
     const sha = sha256(bytes);
     this.#ports = portsOf(Buffer.from(bytes).toString());
     const role = { backends: ROLE_PORTS.map(addressOf), health: healthSpec({ role: 'primary' }) };
-    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: healthSpec() }, { ...role, name: 'db' }, { ...role, name: 'fenced', fence: true });
+    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: this.#tier.health }, { ...role, name: 'db' }, { ...role, name: 'fenced', fence: true });
     await inSlices(this.operatorStates.apply(placed));
     await inSlices(this.monitor.apply(placed));
     this.roles.apply(placed, true);
@@ -248,6 +252,17 @@ export class SimMember implements ConfigApplier {
         else socket.emit('error', Object.assign(new Error(met), { code: met }));
       });
       return socket as unknown as Socket;
+    };
+  }
+
+  #dialUdp(): DialUdp {
+    return ({ port }) => {
+      this.#tier.noteProbe(this, port);
+      const socket = new VirtualDatagrams((happens) => {
+        const met = this.#tier.meets(this, port);
+        if (met !== 'silent') this.clock.after(0.2 + this.#random.next(), () => happens(met === 'accept' ? null : met));
+      });
+      return socket as unknown as DatagramSocket;
     };
   }
 

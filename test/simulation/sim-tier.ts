@@ -7,6 +7,8 @@
 import { createHash } from 'node:crypto';
 import { seededRandom, type Random } from '../../src/base/random.ts';
 import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
+import type { HealthSpec } from '../../src/shared/snapshot.ts';
+import { healthSpec } from '../support/backend-rig.ts';
 import { SimClock } from './sim-clock.ts';
 import { addressOf, ROLE_PORTS, SimDisk, SimMember } from './sim-member.ts';
 import { SimPrimaries } from './sim-primaries.ts';
@@ -25,6 +27,12 @@ export interface Violation {
   readonly what: string;
 }
 
+/** By the seed's last digit; of the others tcp. */
+const HEALTHS: Readonly<Record<number, HealthSpec>> = {
+  7: healthSpec({ type: 'udp', options: { send: 'ping', expect: 'pi' } }),
+  8: healthSpec({ type: 'dns', options: { query: 'example.com A', expect: ['NOERROR'] } }),
+};
+
 /** A backend that nobody could have seen fail for so long may not be called down by anyone, whatever the store lost. */
 const LONG_WELL_MS = 30_000;
 
@@ -34,6 +42,8 @@ export class SimTier {
   readonly store: TierMemoryStore;
   readonly mood = new StoreMood();
   readonly pace = { heartbeatMs: 1000, leaseMs: 3000, probers: 3 };
+  /** How the backends of `web` are probed: another type in another life. */
+  readonly health: HealthSpec;
   readonly members = new Map<string, SimMember>();
   readonly disks = new Map<string, SimDisk>();
   readonly truth = new Map<number, Meeting>();
@@ -50,6 +60,7 @@ export class SimTier {
 
   constructor({ seed, backends }: SimOptions) {
     this.random = seededRandom(seed);
+    this.health = HEALTHS[seed % 10] ?? healthSpec();
     this.store = new TierMemoryStore({ clock: this.clock, random: this.random });
     for (let i = 0; i < backends; i++) this.truth.set(8000 + i, 'accept');
     this.primaries = new SimPrimaries(this);

@@ -65,6 +65,7 @@ export class HealthMember {
       clock,
       random,
       dial,
+      dialUdp: this.network.dialUdp,
       names: { addressOf: () => null, failureOf: () => null, connectFailed: () => undefined },
       membership: this.link,
       pace: () => PACE,

@@ -28,6 +28,7 @@ export class MonitorRig {
       clock: this.clock,
       random: seededRandom(seed),
       dial: this.network.dial,
+      dialUdp: this.network.dialUdp,
       names: this.#nameSource(),
       membership: this.tier,
       roster: this.tier.roster,

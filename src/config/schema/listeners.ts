@@ -22,7 +22,7 @@ const tcpLimits = z.strictObject({
 });
 const udpLimits = z.strictObject({
   connections: whole(0).prefault(20000).describe('Sessions, over all workers; when full, those never answered go first, then the oldest. 0: no limit.'),
-  responses: whole(0).prefault(0).describe('A session ends after so many answers: 1 for DNS and its like. 0: never.'),
+  responses: whole(0).prefault(0).describe('A session ends once there were so many answers to each datagram of its client: 1 for DNS and its like. 0: never.'),
 });
 
 const httpTimeouts = z.strictObject({

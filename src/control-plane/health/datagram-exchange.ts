@@ -11,7 +11,6 @@
  */
 import type { Socket } from 'node:dgram';
 import type { Timer } from '../../base/clock.ts';
-import { dialUdp } from '../../net/dial-udp.ts';
 import { dialFailure } from '../../net/dial.ts';
 import { connectFailure } from './connect-failure.ts';
 import type { ProbeContext, ProbeResult, ProbeTarget } from './probe.ts';
@@ -55,9 +54,9 @@ class Exchange {
   }
 
   begin(): void {
-    const { signal, dialUdp: open = dialUdp } = this.#context;
+    const { signal, dialUdp } = this.#context;
     if (signal.aborted) return this.#decide({ ok: false, reason: 'gave up', unreached: true });
-    const socket = open({ address: this.#target.host, port: this.#target.port });
+    const socket = dialUdp({ address: this.#target.host, port: this.#target.port });
     this.#socket = socket;
     signal.addEventListener('abort', this.#abort);
     socket.on('error', (error) => this.#onError(error));

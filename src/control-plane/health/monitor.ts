@@ -15,6 +15,7 @@
  */
 import { inSlices, type Clock, type SlicedWork, type Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
 import { liftEjection } from '../../shared/ejections.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
@@ -38,6 +39,7 @@ export interface MonitorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly dial: Dial;
+  readonly dialUdp: DialUdp;
   readonly programs?: Programs | undefined;
   readonly names: NameSource;
   readonly membership: Membership;
@@ -80,12 +82,12 @@ export class HealthMonitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    const { clock, random, dial, programs, names, membership, pace, roster = new ProbeDuty(membership.id), answersOf = () => 0, onIsolated = () => undefined, concurrencyMax = CONCURRENCY_MAX } = options;
+    const { clock, random, dial, dialUdp, programs, names, membership, pace, roster = new ProbeDuty(membership.id), answersOf = () => 0, onIsolated = () => undefined, concurrencyMax = CONCURRENCY_MAX } = options;
     this.verdicts = new Verdicts(clock, this.counts);
     this.#checks = new CheckSet(this.verdicts, this.#ofTier);
     this.#duty = new Duty({ clock, random, membership, roster, pace });
     this.#prober = new Prober({
-      clock, dial, programs, names, concurrencyMax,
+      clock, dial, dialUdp, programs, names, concurrencyMax,
       judge: (check, startMs, result) => this.#judge(check, startMs, result),
       countVoid: (check) => this.#count(check, 'void'),
     });

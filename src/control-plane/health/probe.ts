@@ -26,8 +26,7 @@ export interface ProbeContext {
   /** Aborts when the attempt has taken too long or is no longer wanted. */
   readonly signal: AbortSignal;
   readonly dial: Dial;
-  /** Absent: this machine's network. */
-  readonly dialUdp?: DialUdp;
+  readonly dialUdp: DialUdp;
   /** Absent: no program may be run. */
   readonly programs?: Programs | undefined;
   readonly clock: Clock;

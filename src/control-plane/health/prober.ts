@@ -8,6 +8,7 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Schedule } from '../../base/schedule.ts';
+import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
 import type { ProbePlan } from './check-identity.ts';
 import type { Attempt, Check } from './check.ts';
@@ -28,6 +29,7 @@ export interface NameSource {
 export interface ProberOptions {
   readonly clock: Clock;
   readonly dial: Dial;
+  readonly dialUdp: DialUdp;
   readonly programs?: Programs | undefined;
   readonly names: NameSource;
   /** Probes under way at once; further ones wait their turn. */
@@ -104,7 +106,7 @@ export class Prober {
   }
 
   #attempt(check: Check, { spec, definition, header }: ProbePlan, host: string): void {
-    const { clock, programs } = this.#options;
+    const { clock, dialUdp, programs } = this.#options;
     const dial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
@@ -117,7 +119,7 @@ export class Prober {
     });
     const target = { host, port: spec.port ?? check.backend.port, address: check.address };
     definition
-      .probe(target, spec.options, { signal: attempt.controller.signal, dial, clock, programs })
+      .probe(target, spec.options, { signal: attempt.controller.signal, dial, dialUdp, clock, programs })
       .catch((error: unknown): ProbeResult => ({ ok: false, reason: `probe failed: ${String(error)}` }))
       .then((result) => {
         timer.cancel();

@@ -94,7 +94,7 @@ export class UdpBind {
   #drop(host: string, { local, kind }: Held): void {
     this.#locals.delete(host);
     local.letGo(this.#holder, kind);
-    for (const session of local.sessions.all()) session.cut();
+    for (const session of local.sessions.all()) session.end('shutting-down');
   }
 
   /** False: this machine has no such family, and not only it was asked for. */

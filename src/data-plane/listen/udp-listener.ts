@@ -4,10 +4,12 @@
  * anew whenever a worker comes or goes: a client that moves begins a session
  * there, and hashing meets the same backend again.
  */
+import type { ErrorCode } from '../../base/errors.ts';
 import { errorCodeOf } from '../../net/dial.ts';
 import { DROPS, listenerColumns, REFUSALS, type Drop } from '../../shared/counter-pages.ts';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { LivePool } from '../live/live-pool.ts';
+import type { LiveRoute } from '../live/live-route.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import { UdpSession, type SessionOwner } from '../relay/udp-session.ts';
 import { UdpPipeline } from '../udp-pipeline.ts';
@@ -109,7 +111,7 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
   }
 
   cut(): void {
-    for (const session of this.#places.all()) session.end();
+    for (const session of this.#places.all()) session.end('shutting-down');
   }
 
   onNewcomer(local: LocalPort, bytes: Buffer, address: string, port: number): void {
@@ -152,17 +154,19 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
     return true;
   }
 
-  onFailure(session: UdpSession, error: Error): void {
-    if (this.#pipeline.onFailure(session, error) === 'ours') this.onDrop('no-socket');
+  onFailure(session: UdpSession, error: Error): ErrorCode {
+    const code = this.#pipeline.onFailure(session, error);
+    if (code === null) this.onDrop('no-socket');
+    return code ?? 'connect-failed';
   }
 
   onDrop(reason: Drop): void {
     this.live.counters[this.live.base + listenerColumns.dropped + DROPS.indexOf(reason)]!++;
   }
 
-  onEnd(session: UdpSession): void {
+  onEnd(session: UdpSession, error: ErrorCode | null): void {
     if (!this.#places.delete(session)) return;
-    this.#pipeline.end(session);
+    this.#pipeline.end(session, error);
     this.live.row.addConnections(-1);
     this.live.counters[this.live.base + listenerColumns.connections]!--;
     const local = session.local as LocalPort;
@@ -186,21 +190,22 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
   /** Steps 3 to 6 for a client without session. False: all places are taken, and none here is free to take. */
   #begin(local: LocalPort, bytes: Buffer, address: string, port: number, mayEvictAnswered: boolean): boolean {
     const { live } = this;
-    const pool = this.#pipeline.route(live, address);
-    if (pool === null) return this.#drop('no-route');
+    const route = this.#pipeline.route(live, address);
+    const pool = route?.pool ?? null;
+    if (route === null || pool === null) return this.#drop('no-route');
     const index = this.#pipeline.pick(pool, address);
     if (index === -1 || pool.backends[index]!.host === '') return this.#drop('no-backend');
     if (!this.#places.take(live.row, live.spec.limits.connections, mayEvictAnswered)) return false;
-    this.#open(local, bytes, address, port, pool, index);
+    this.#open(local, bytes, address, port, route, pool, index);
     return true;
   }
 
   /** With a place taken. */
-  #open(local: LocalPort, bytes: Buffer, address: string, port: number, pool: LivePool, index: number): void {
+  #open(local: LocalPort, bytes: Buffer, address: string, port: number, route: LiveRoute, pool: LivePool, index: number): void {
     const { live } = this;
     const { wheel, clock } = this.#context;
     const session = new UdpSession(this, local, address, port, pool, index, wheel, clock.monotonicMs());
-    if (!this.#pipeline.begin(session)) {
+    if (!this.#pipeline.begin(session, route)) {
       live.row.addConnections(-1);
       this.#drop('no-backend');
       return;
@@ -264,7 +269,7 @@ export class UdpListener implements Listener, PortHolder, SessionOwner {
     const { local, address, port, pool, backend } = session;
     const index = this.#pipeline.pick(pool, address);
     if (index === session.backendIndex && backend.host === session.host) return true;
-    session.end();
+    session.end('backend-gone');
     if (index === -1 || this.isRetired) this.#drop(this.isRetired ? 'draining' : 'no-backend');
     else if (!this.#begin(local as LocalPort, bytes, address, port, true)) this.#refuse();
     return false;

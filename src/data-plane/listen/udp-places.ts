@@ -60,7 +60,7 @@ export class UdpPlaces {
 
   #evictOldest(list: AgeList<UdpSession>): boolean {
     for (const session of list) {
-      session.end();
+      session.end('evicted');
       return true;
     }
     return false;

@@ -11,8 +11,9 @@
 import type { Socket } from 'node:dgram';
 import type { Aged } from '../../base/age-list.ts';
 import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
+import type { ErrorCode } from '../../base/errors.ts';
 import { errorCodeOf } from '../../net/dial.ts';
-import { connectUdp } from '../../net/udp-socket.ts';
+import { connectUdp, fitsDatagram } from '../../net/udp-socket.ts';
 import { listenerColumns, type Drop } from '../../shared/counter-pages.ts';
 import type { Backend, Guest } from '../connect/backend.ts';
 import type { LiveListener } from '../live/live-listener.ts';
@@ -46,11 +47,12 @@ export interface SessionOwner {
   onFirstAnswer(session: UdpSession): void;
   /** It was used: told once a tick. False: it has ended and this datagram was taken care of. */
   onUse(session: UdpSession, bytes: Buffer | null): boolean;
-  onFailure(session: UdpSession, error: Error): void;
+  /** What the session ends with. */
+  onFailure(session: UdpSession, error: Error): ErrorCode;
   onDrop(reason: Drop): void;
   /** A bug of ours, met with an answer: it must not end the worker. */
   onFault(error: unknown): void;
-  onEnd(session: UdpSession): void;
+  onEnd(session: UdpSession, error: ErrorCode | null): void;
 }
 
 /** Its place among the backend's connections. */
@@ -64,7 +66,7 @@ class Place implements Guest {
   }
 
   cut(): void {
-    this.#session.end();
+    this.#session.end('backend-gone');
   }
 }
 
@@ -87,6 +89,15 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
   epoch: number;
   hasAnswered = false;
   isEnded = false;
+  /** Of the route that took it; '' and null until then. */
+  routeName = '';
+  routeCounters: Float64Array | null = null;
+  routeBase = 0;
+  /** Of all datagrams from the client, and to it. */
+  bytesIn = 0;
+  bytesOut = 0;
+  /** From its begin to the first answer; negative: none came. */
+  answerMs = -1;
   /** Tick of the last datagram, either way. */
   usedTick: number;
   readonly #owner: SessionOwner;
@@ -158,21 +169,19 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
     this.#rest();
   }
 
+  /** Silence is how a session ends in order, unless it is said how many answers there are to be. */
   override onDeadline(): void {
-    this.end();
+    const { responsesMax } = this.live.spec.limits;
+    this.end(responsesMax !== 0 && this.#answers < responsesMax * this.#requests ? 'response-timeout' : null);
   }
 
-  /** Whatever it waits for. */
-  cut(): void {
-    this.end();
-  }
-
-  end(): void {
+  /** Null: it came to its end in order. */
+  end(error: ErrorCode | null): void {
     if (this.isEnded) return;
     this.isEnded = true;
     this.#wheel.forget(this);
     this.#closeSocket();
-    this.#owner.onEnd(this);
+    this.#owner.onEnd(this, error);
   }
 
   #rest(): void {
@@ -184,10 +193,12 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
   }
 
   #send(socket: Socket, bytes: Buffer): void {
+    if (!fitsDatagram(bytes, this.host)) return this.#owner.onDrop('too-large');
     // What is answered was sent.
     if (this.#unanswered > 0 && socket.getSendQueueSize() > QUEUED_BYTES_MAX) return this.#owner.onDrop('queue-full');
     const unanswered = this.#unanswered++;
     this.#requests++;
+    this.bytesIn += bytes.length;
     if (unanswered % ASKING === 1) socket.send(bytes, this.#onSent);
     else socket.send(bytes);
     this.backend.countSent(bytes.length);
@@ -198,7 +209,7 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
       if (!this.isEnded) this.#onAnswer(bytes);
     } catch (error) {
       this.#owner.onFault(error);
-      this.end();
+      this.end('internal');
     }
   }
 
@@ -214,20 +225,21 @@ export class UdpSession extends Deadline implements Aged<UdpSession> {
     if (this.usedTick !== this.#wheel.now) this.#owner.onUse(this, null);
     if (this.#owner.isRetired) this.#rest();
     else this.#wheel.set(this, this.#idleMs);
-    if (local.socket.getSendQueueSize() > QUEUED_BYTES_MAX) this.#owner.onDrop('queue-full');
+    if (!fitsDatagram(bytes, this.address)) this.#owner.onDrop('too-large');
+    else if (local.socket.getSendQueueSize() > QUEUED_BYTES_MAX) this.#owner.onDrop('queue-full');
     else {
       local.socket.send(bytes, this.port, this.address);
       live.counters[live.base + listenerColumns.datagramsOut]!++;
       live.counters[live.base + listenerColumns.bytesOut]! += bytes.length;
+      this.bytesOut += bytes.length;
     }
     const { responsesMax } = live.spec.limits;
-    if (responsesMax !== 0 && this.#answers >= responsesMax * this.#requests) this.end();
+    if (responsesMax !== 0 && this.#answers >= responsesMax * this.#requests) this.end(null);
   }
 
   #onError(error: Error): void {
     if (this.isEnded) return;
-    this.#owner.onFailure(this, error);
-    this.end();
+    this.end(this.#owner.onFailure(this, error));
   }
 
   #onSendError(error: Error): void {

@@ -118,7 +118,7 @@ export const listenerFamilies: readonly Family[] = [
   {
     name: 'weir_route_requests_total',
     type: 'counter',
-    help: 'Requests a route took, by class of the answer; error: ended without one, or a tcp connection that failed.',
+    help: 'Requests a route took, by class of the answer; error: ended without one, or a tcp connection or udp session that failed.',
     labels: ['listener', 'route', 'code'],
     rows: routeRows,
     put(view, i, put) {
@@ -130,7 +130,7 @@ export const listenerFamilies: readonly Family[] = [
   {
     name: 'weir_route_request_seconds',
     type: 'summary',
-    help: 'Time from the first byte of a request to the last byte of its answer; of tcp, how long its connections lasted.',
+    help: 'Time from the first byte of a request to the last byte of its answer; of tcp and udp, how long connections and sessions lasted.',
     labels: ['listener', 'route'],
     rows: routeRows,
     put(view, i, put) {

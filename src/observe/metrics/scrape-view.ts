@@ -4,6 +4,7 @@
  * summed once, since several families read the same cells.
  */
 import { yieldToLoop } from '../../base/clock.ts';
+import type { UdpLosses } from '../../net/udp-losses.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
 import type { PoolSpec } from '../../shared/snapshot.ts';
 import type { MetricsSource, RunningConfig } from '../metrics-source.ts';
@@ -34,20 +35,24 @@ export class ScrapeView {
   readonly parts: ConfigParts;
   /** Sums of all workers, backendColumns.count cells a backend; empty if not asked for. */
   readonly backendCells: Float64Array;
+  /** Datagrams that the kernel dropped, by listener; null: there is no udp listener, or this system does not say. */
+  readonly udpLosses: readonly number[] | null;
 
-  private constructor(source: MetricsSource, config: RunningConfig | null, parts: ConfigParts, backendCells: Float64Array) {
+  private constructor(source: MetricsSource, config: RunningConfig | null, parts: ConfigParts, backendCells: Float64Array, udpLosses: readonly number[] | null) {
     this.source = source;
     this.config = config;
     this.parts = parts;
     this.backendCells = backendCells;
+    this.udpLosses = udpLosses;
   }
 
   /** Resolves after as many turns of the loop as the config's size needs. */
-  static async read(source: MetricsSource, withBackends: boolean): Promise<ScrapeView> {
+  static async read(source: MetricsSource, withBackends: boolean, losses: UdpLosses): Promise<ScrapeView> {
     const config = source.running();
-    if (config === null) return new ScrapeView(source, null, NO_PARTS, new Float64Array(0));
+    if (config === null) return new ScrapeView(source, null, NO_PARTS, new Float64Array(0), null);
     const parts = await partsOf(config);
-    return new ScrapeView(source, config, parts, withBackends ? await sumBackends(source, config) : new Float64Array(0));
+    const udpLosses = await lossesOf(config, losses);
+    return new ScrapeView(source, config, parts, withBackends ? await sumBackends(source, config) : new Float64Array(0), udpLosses);
   }
 
   /** One cell of all workers. */
@@ -100,6 +105,12 @@ async function partsOf(config: RunningConfig): Promise<ConfigParts> {
   const parts = { listeners, routes, pools, backendLabels };
   partsByConfig.set(config.rows, parts);
   return parts;
+}
+
+function lossesOf({ snapshot, ports }: RunningConfig, losses: UdpLosses): Promise<readonly number[] | null> {
+  const { listeners } = snapshot;
+  if (listeners.every(({ protocol }) => protocol !== 'udp')) return Promise.resolve(null);
+  return losses.read(listeners.map(({ protocol, binds }, i) => (protocol === 'udp' ? binds.map(({ host }, b) => ({ host, port: ports[i]![b]! })) : [])));
 }
 
 async function sumBackends(source: MetricsSource, config: RunningConfig): Promise<Float64Array> {

@@ -42,6 +42,7 @@ export const udpFamilies: readonly Family[] = [
       const { labels, row } = view.parts.listeners[i]!;
       const cells = view.sums('listeners', row, listenerColumns.dropped, DROPS.length);
       for (const [d, reason] of DROPS.entries()) put('', `${labels},reason="${reason}"`, cells[d]!);
+      if (view.udpLosses !== null) put('', `${labels},reason="receive-buffer"`, view.udpLosses[i]!);
     },
   },
 ];

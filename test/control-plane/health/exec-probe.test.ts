@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { execProbe } from '../../../src/control-plane/health/exec-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
 import { Programs } from '../../../src/control-plane/health/programs.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { until } from '../../support/weir-process.ts';
 
@@ -40,7 +41,7 @@ function script(name: string, body: string, folder = plugins): string {
 }
 
 function probe(command: readonly string[], { programs = open(), signal = new AbortController().signal } = {}): Promise<ProbeResult> {
-  return execProbe.probe({ host: '10.0.0.7', port: 5432, address: 'db.internal:5432' }, execProbe.options.parse({ command }), { signal, dial, clock: systemClock, programs });
+  return execProbe.probe({ host: '10.0.0.7', port: 5432, address: 'db.internal:5432' }, execProbe.options.parse({ command }), { signal, dial, dialUdp, clock: systemClock, programs });
 }
 
 /** The code of a process that has nothing but its `programs`. */
@@ -152,7 +153,7 @@ describe('which programs run', () => {
   });
 
   it('is none where no folder was given', async () => {
-    const context = { signal: new AbortController().signal, dial, clock: systemClock };
+    const context = { signal: new AbortController().signal, dial, dialUdp, clock: systemClock };
     expect(await execProbe.probe({ host: '127.0.0.1', port: 1, address: 'x' }, { command: ['./here.sh'] }, context)).toEqual({ ok: false, reason: 'no program may be run here' });
   });
 });

@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { checkRequest, readCheckResponse } from '../../../src/control-plane/health/grpc-health.ts';
 import { grpcProbe } from '../../../src/control-plane/health/grpc-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { GrpcHealthServer } from '../../support/grpc-health-server.ts';
 import { OddBackend } from '../../support/odd-backends.ts';
@@ -17,7 +18,7 @@ const official = healthService['Check'] as unknown as {
 const PREFIX_BYTES = 5;
 
 function probe(port: number, service = ''): Promise<ProbeResult> {
-  return grpcProbe.probe({ host: '127.0.0.1', port, address: 'shop.internal:50051' }, grpcProbe.options.parse({ service }), { signal: new AbortController().signal, dial, clock: systemClock });
+  return grpcProbe.probe({ host: '127.0.0.1', port, address: 'shop.internal:50051' }, grpcProbe.options.parse({ service }), { signal: new AbortController().signal, dial, dialUdp, clock: systemClock });
 }
 
 describe('the request', () => {

@@ -5,12 +5,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { grpcProbe } from '../../../src/control-plane/health/grpc-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { emptySettings, http2Frame, servingFrames } from '../../support/http2-frames.ts';
 import { OddBackend } from '../../support/odd-backends.ts';
 
 function probe(port: number, service = '', signal = new AbortController().signal): Promise<ProbeResult> {
-  return grpcProbe.probe({ host: '127.0.0.1', port, address: 'shop.internal:50051' }, grpcProbe.options.parse({ service }), { signal, dial, clock: systemClock });
+  return grpcProbe.probe({ host: '127.0.0.1', port, address: 'shop.internal:50051' }, grpcProbe.options.parse({ service }), { signal, dial, dialUdp, clock: systemClock });
 }
 
 const running: OddBackend[] = [];

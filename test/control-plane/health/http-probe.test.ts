@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { httpProbe } from '../../../src/control-plane/health/http-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
@@ -16,7 +17,7 @@ afterEach(async () => {
 
 function probe(backend: OddBackend, options: Record<string, unknown> = {}, signal = new AbortController().signal): Promise<ProbeResult> {
   const target = { host: '127.0.0.1', port: backend.port, address: 'app.internal:8080' };
-  return httpProbe.probe(target, httpProbe.options.parse(options), { signal, dial, clock: systemClock });
+  return httpProbe.probe(target, httpProbe.options.parse(options), { signal, dial, dialUdp, clock: systemClock });
 }
 
 async function answerTo(text: string, options: Record<string, unknown> = {}): Promise<ProbeResult> {
@@ -60,7 +61,7 @@ describe('the request', () => {
   it('is not sent at all if the address could break it', async () => {
     const backend = await started(OddBackend.answering(answer('200 OK')));
     const target = { host: '127.0.0.1', port: backend.port, address: 'a\r\nX-Evil: 1' };
-    const result = await httpProbe.probe(target, httpProbe.options.parse({}), { signal: new AbortController().signal, dial, clock: systemClock });
+    const result = await httpProbe.probe(target, httpProbe.options.parse({}), { signal: new AbortController().signal, dial, dialUdp, clock: systemClock });
     expect(result.ok).toBe(false);
     expect(backend.received).toBe('');
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { mysqlProbe } from '../../../src/control-plane/health/mysql-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial, type Dial } from '../../../src/net/dial.ts';
 import { hasMariadb, MARIADB_ADVICE, MariadbServer } from '../../support/mariadb-server.ts';
 import { Sha2Server } from '../../support/sha2-server.ts';
@@ -19,7 +20,7 @@ const dialFrom = (localAddress: string): Dial => (to) => connect({ host: to.addr
 
 function probe(port: number, options: Record<string, unknown> = {}, role?: 'primary', from: Dial = dial): Promise<ProbeResult> {
   const wanted = { ...mysqlProbe.options.parse(options), ...(role === undefined ? {} : { role }) };
-  return mysqlProbe.probe({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` }, wanted, { signal: new AbortController().signal, dial: from, clock: systemClock });
+  return mysqlProbe.probe({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` }, wanted, { signal: new AbortController().signal, dial: from, dialUdp, clock: systemClock });
 }
 
 describe.skipIf(!hasMariadb)(`a real MariaDB${MARIADB_ADVICE}`, () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { postgresProbe } from '../../../src/control-plane/health/postgres-probe.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { until } from '../../support/weir-process.ts';
 import { POSTGRES_ADVICE, postgresPrograms, PostgresServer } from '../../support/postgres-server.ts';
@@ -20,7 +21,7 @@ let primary: PostgresServer;
 
 function probe(server: PostgresServer, options: Record<string, unknown> = {}, role?: 'primary'): Promise<ProbeResult> {
   const wanted = { ...postgresProbe.options.parse({ database: 'postgres', ...options }), ...(role === undefined ? {} : { role }) };
-  return postgresProbe.probe({ host: '127.0.0.1', port: server.port, address: `127.0.0.1:${server.port}` }, wanted, { signal: new AbortController().signal, dial, clock: systemClock });
+  return postgresProbe.probe({ host: '127.0.0.1', port: server.port, address: `127.0.0.1:${server.port}` }, wanted, { signal: new AbortController().signal, dial, dialUdp, clock: systemClock });
 }
 
 describe.skipIf(postgresPrograms === null)(`a real PostgreSQL${POSTGRES_ADVICE}`, () => {

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '../../../src/base/clock.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
 import { talk, type TalkOptions } from '../../../src/control-plane/health/probe-talk.ts';
 import { compute, exactly, failed, line, read, say, type Talk } from '../../../src/control-plane/health/talk-script.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { OddBackend, refusingPort } from '../../support/odd-backends.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -19,7 +20,7 @@ interface Attempt {
 }
 
 function attempt(script: Talk, options: TalkOptions = {}, { signal = new AbortController().signal, clock = systemClock, port = backend.port }: Attempt = {}): Promise<ProbeResult> {
-  return talk({ host: '127.0.0.1', port, address: 'x' }, { signal, dial, clock }, script, options);
+  return talk({ host: '127.0.0.1', port, address: 'x' }, { signal, dial, dialUdp, clock }, script, options);
 }
 
 /** Two questions, each answered by a line. */

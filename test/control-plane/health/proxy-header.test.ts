@@ -8,6 +8,7 @@ import { Check } from '../../../src/control-plane/health/check.ts';
 import type { ProbeResult } from '../../../src/control-plane/health/probe.ts';
 import { Prober } from '../../../src/control-plane/health/prober.ts';
 import { httpProbe } from '../../../src/control-plane/health/http-probe.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import { backendSpec, healthSpec } from '../../support/backend-rig.ts';
 
@@ -27,7 +28,7 @@ async function probed(proxyProtocol: 'off' | 'v1' | 'v2'): Promise<{ bytes: Buff
   let judged: (result: ProbeResult) => void = () => undefined;
   const result = new Promise<ProbeResult>((resolve) => (judged = resolve));
   const prober = new Prober({
-    clock: systemClock, dial, concurrencyMax: 1, countVoid: () => undefined,
+    clock: systemClock, dial, dialUdp, concurrencyMax: 1, countVoid: () => undefined,
     names: { addressOf: () => null, failureOf: () => null, connectFailed: () => undefined },
     judge: (_check, _startMs, outcome) => judged(outcome),
   });

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { dialUdp } from '../../../src/net/dial-udp.ts';
 import { dial } from '../../../src/net/dial.ts';
 import type { Talk } from '../../../src/control-plane/health/talk-script.ts';
 import { tcpProbe, tcpScript } from '../../../src/control-plane/health/tcp-probe.ts';
@@ -12,7 +13,7 @@ let backend: OddBackend;
 afterEach(() => backend.stop());
 
 const probe = (clock = systemClock, options = {}): Promise<unknown> =>
-  tcpProbe.probe({ host: '127.0.0.1', port: backend.port, address: 'x' }, tcpProbe.options.parse(options), { signal: new AbortController().signal, dial, clock });
+  tcpProbe.probe({ host: '127.0.0.1', port: backend.port, address: 'x' }, tcpProbe.options.parse(options), { signal: new AbortController().signal, dial, dialUdp, clock });
 
 it('passes a listener that never says anything', async () => {
   backend = await OddBackend.start((socket) => socket.resume());
