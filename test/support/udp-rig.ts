@@ -27,6 +27,7 @@ export class UdpEnd {
   readonly heard: Heard[] = [];
   readonly #waiting: ((heard: Heard) => void)[] = [];
   #taken = 0;
+  #isClosed = false;
 
   protected constructor(socket: Socket) {
     this.socket = socket;
@@ -83,8 +84,10 @@ export class UdpEnd {
     }
   }
 
+  /** Once or again. */
   close(): void {
-    this.socket.close();
+    if (!this.#isClosed) this.socket.close();
+    this.#isClosed = true;
   }
 
   protected onHeard(_heard: Heard): void {}

@@ -13,6 +13,7 @@ import type { Socket } from 'node:dgram';
 import type { Timer } from '../../base/clock.ts';
 import { dialFailure } from '../../net/dial.ts';
 import { connectFailure } from './connect-failure.ts';
+import { ProbeAttempt } from './probe-attempt.ts';
 import type { ProbeContext, ProbeResult, ProbeTarget } from './probe.ts';
 import { reasonText } from './reason-text.ts';
 import { BadAnswer, type TalkEnd } from './talk-script.ts';
@@ -30,70 +31,59 @@ export interface Question {
 }
 
 export function exchange(target: ProbeTarget, context: ProbeContext, question: Question): Promise<ProbeResult> {
-  return new Promise((resolve) => new Exchange(target, context, question, resolve).begin());
+  return new Exchange(target, context, question).run();
 }
 
-class Exchange {
-  readonly #target: ProbeTarget;
-  readonly #context: ProbeContext;
+class Exchange extends ProbeAttempt {
   readonly #question: Question;
-  readonly #resolve: (result: ProbeResult) => void;
-  readonly #startMs: number;
   #socket: Socket | null = null;
   #silence: Timer | null = null;
   #isSent = false;
   #receivedBytes = 0;
-  #isDecided = false;
 
-  constructor(target: ProbeTarget, context: ProbeContext, question: Question, resolve: (result: ProbeResult) => void) {
-    this.#target = target;
-    this.#context = context;
+  constructor(target: ProbeTarget, context: ProbeContext, question: Question) {
+    super(target, context);
     this.#question = question;
-    this.#resolve = resolve;
-    this.#startMs = context.clock.monotonicMs();
   }
 
-  begin(): void {
-    const { signal, dialUdp } = this.#context;
-    if (signal.aborted) return this.#decide({ ok: false, reason: 'gave up', unreached: true });
-    const socket = dialUdp({ address: this.#target.host, port: this.#target.port });
+  protected override begin(): void {
+    const socket = this.context.dialUdp({ address: this.target.host, port: this.target.port });
     this.#socket = socket;
-    signal.addEventListener('abort', this.#abort);
     socket.on('error', (error) => this.#onError(error));
     socket.once('connect', () => this.#ask(socket));
     socket.on('message', (datagram) => this.#onDatagram(datagram));
   }
 
-  readonly #abort = (): void => {
-    if (this.#isSent && this.#question.silenceMs !== null) this.#pass();
-    else this.#decide({ ok: false, reason: 'gave up' });
-  };
+  protected override giveUp(): void {
+    if (this.#isSent && this.#question.silenceMs !== null) this.pass();
+    else this.decide({ ok: false, reason: 'gave up' });
+  }
 
   #ask(socket: Socket): void {
-    if (this.#isDecided) return;
+    if (this.isDecided) return;
     const { bytes, silenceMs } = this.#question;
     socket.send(bytes, (error) => {
       if (error !== null && error !== undefined) return this.#onError(error);
       this.#isSent = true;
-      if (silenceMs !== null && !this.#isDecided) this.#awaitSilence(silenceMs);
+      if (silenceMs !== null && !this.isDecided) this.#awaitSilence(silenceMs);
     });
   }
 
   #awaitSilence(silenceMs: number): void {
-    const { clock } = this.#context;
+    const { clock } = this.context;
     this.#silence = clock.after(silenceMs, () => {
-      this.#silence = clock.after(READ_GRACE_MS, () => this.#pass());
+      this.#silence = clock.after(READ_GRACE_MS, () => this.pass());
     });
   }
 
   #onDatagram(datagram: Buffer): void {
-    if (this.#isDecided) return;
+    if (this.isDecided) return;
     this.#receivedBytes += Math.max(DATAGRAM_BYTES_MIN, datagram.length);
     const end = this.#judge(datagram);
     if (end === null) {
-      if (this.#receivedBytes > BYTES_MAX) this.#decide({ ok: false, reason: `sent more than ${BYTES_MAX} bytes, and no answer` });
-    } else if (end.passed) this.#pass();
-    else this.#decide({ ok: false, reason: reasonText(end.reason, end.said) });
+      if (this.#receivedBytes > BYTES_MAX) this.decide({ ok: false, reason: `sent more than ${BYTES_MAX} bytes, and no answer` });
+    } else if (end.passed) this.pass();
+    else this.decide({ ok: false, reason: reasonText(end.reason, end.said) });
   }
 
   #judge(datagram: Buffer): TalkEnd | null {
@@ -106,20 +96,12 @@ class Exchange {
 
   #onError(error: Error): void {
     // What refuses a datagram is the backend's machine (ICMP): no process listens.
-    if (dialFailure(error) === 'refused') this.#decide({ ok: false, reason: 'port unreachable', unreached: true });
-    else this.#decide(connectFailure(error));
+    if (dialFailure(error) === 'refused') this.decide({ ok: false, reason: 'port unreachable', unreached: true });
+    else this.decide(connectFailure(error));
   }
 
-  #pass(): void {
-    this.#decide({ ok: true, latencyMs: this.#context.clock.monotonicMs() - this.#startMs });
-  }
-
-  #decide(result: ProbeResult): void {
-    if (this.#isDecided) return;
-    this.#isDecided = true;
-    this.#context.signal.removeEventListener('abort', this.#abort);
+  protected override leave(): void {
     this.#silence?.cancel();
     this.#socket?.close();
-    this.#resolve(result);
   }
 }

@@ -13,9 +13,9 @@ import type { Socket } from 'node:net';
 import { z } from 'zod';
 import type { Timer } from '../../base/clock.ts';
 import { dialFailureText, errorCodeOf } from '../../net/dial.ts';
-import { connectFailure } from './connect-failure.ts';
 import { checkRequest, whyNotServing } from './grpc-health.ts';
-import type { ProbeContext, ProbeDefinition, ProbeResult, ProbeTarget } from './probe.ts';
+import { ProbeAttempt } from './probe-attempt.ts';
+import type { ProbeContext, ProbeDefinition, ProbeTarget } from './probe.ts';
 
 const PATH = '/grpc.health.v1.Health/Check';
 /** The answer is two bytes; whoever sends more says something else. */
@@ -45,53 +45,41 @@ export const grpcProbe: ProbeDefinition<Options> = {
   name: 'grpc',
   summary: 'Passes when grpc.health.v1.Health/Check over HTTP/2 without TLS says SERVING.',
   options,
-  probe: (target, wanted, context) => new Promise((resolve) => new Attempt(target, wanted, context, resolve).start()),
+  probe: (target, wanted, context) => new GrpcAttempt(target, wanted, context).run(),
 };
 
-class Attempt {
-  readonly #target: ProbeTarget;
+class GrpcAttempt extends ProbeAttempt {
   readonly #options: Options;
-  readonly #context: ProbeContext;
-  readonly #resolve: (result: ProbeResult) => void;
-  readonly #startMs: number;
   #socket: Socket | null = null;
   #session: ClientHttp2Session | null = null;
   #counting: Timer | null = null;
-  #isConnected = false;
-  #isDecided = false;
 
-  constructor(target: ProbeTarget, wanted: Options, context: ProbeContext, resolve: (result: ProbeResult) => void) {
-    this.#target = target;
+  constructor(target: ProbeTarget, wanted: Options, context: ProbeContext) {
+    super(target, context);
     this.#options = wanted;
-    this.#context = context;
-    this.#resolve = resolve;
-    this.#startMs = context.clock.monotonicMs();
   }
 
-  start(): void {
-    const { signal, dial } = this.#context;
-    if (signal.aborted) return this.#fail('gave up');
-    signal.addEventListener('abort', this.#abort);
-    const socket = dial({ address: this.#target.host, port: this.#target.port });
+  protected override begin(): void {
+    const socket = this.context.dial({ address: this.target.host, port: this.target.port });
     this.#socket = socket;
-    socket.on('error', (error) => this.#onSocketError(error));
+    socket.on('error', (error) => this.failBy(error));
     socket.once('connect', () => {
-      this.#isConnected = true;
-      if (!this.#isDecided) this.#call(socket);
+      this.isConnected = true;
+      if (!this.isDecided) this.#call(socket);
     });
   }
 
   #call(socket: Socket): void {
-    const { clock } = this.#context;
+    const { clock } = this.context;
     const session = connect('http://localhost', { ...SESSION, createConnection: () => socket });
     this.#session = session;
-    session.on('error', (error) => this.#fail(sessionFailureText(error)));
-    session.on('close', () => this.#fail('closed before it answered'));
+    session.on('error', (error) => this.fail(sessionFailureText(error)));
+    session.on('close', () => this.fail('closed before it answered'));
     this.#counting = clock.every(COUNT_EVERY_MS, () => {
-      if (socket.bytesRead > CONNECTION_BYTES_MAX) this.#fail('sends too much');
+      if (socket.bytesRead > CONNECTION_BYTES_MAX) this.fail('sends too much');
     });
     const call = session.request({
-      ':method': 'POST', ':scheme': 'http', ':path': PATH, ':authority': this.#target.address,
+      ':method': 'POST', ':scheme': 'http', ':path': PATH, ':authority': this.target.address,
       te: 'trailers', 'content-type': 'application/grpc', 'user-agent': 'weir-probe',
     });
     this.#read(call);
@@ -107,44 +95,23 @@ class Attempt {
     call.on('trailers', (headers) => (trailers = headers));
     call.on('data', (chunk: Buffer) => {
       bodyBytes += chunk.length;
-      if (bodyBytes > BODY_BYTES_MAX) this.#fail(head[':status'] === 200 ? 'malformed answer' : `HTTP status ${head[':status']}`);
+      if (bodyBytes > BODY_BYTES_MAX) this.fail(head[':status'] === 200 ? 'malformed answer' : `HTTP status ${head[':status']}`);
       else chunks.push(chunk);
     });
-    call.on('error', (error) => this.#fail(sessionFailureText(error)));
+    call.on('error', (error) => this.fail(sessionFailureText(error)));
     // Trailers may come after 'end': only 'close' is behind everything.
     call.on('close', () => {
-      if (head[':status'] === undefined) return this.#fail('closed before it answered');
+      if (head[':status'] === undefined) return this.fail('closed before it answered');
       const answer = { httpStatus: head[':status'], code: one(trailers['grpc-status'] ?? head['grpc-status']), message: one(trailers['grpc-message'] ?? head['grpc-message']), body: Buffer.concat(chunks) };
       const reason = whyNotServing(answer, this.#options.service);
-      if (reason === null) this.#decide({ ok: true, latencyMs: this.#context.clock.monotonicMs() - this.#startMs });
-      else this.#fail(reason);
+      if (reason === null) this.pass();
+      else this.fail(reason);
     });
-  }
-
-  #onSocketError(error: Error): void {
-    if (this.#isConnected) this.#fail(dialFailureText(error));
-    else this.#decide(connectFailure(error));
-  }
-
-  readonly #abort = (): void => {
-    this.#fail('gave up');
-  };
-
-  #fail(reason: string): void {
-    this.#decide(this.#isConnected ? { ok: false, reason } : { ok: false, reason, unreached: true });
-  }
-
-  #decide(result: ProbeResult): void {
-    if (this.#isDecided) return;
-    this.#isDecided = true;
-    this.#context.signal.removeEventListener('abort', this.#abort);
-    this.#counting?.cancel();
-    this.#leave(result.ok);
-    this.#resolve(result);
   }
 
   /** With a goodbye where the answer was right; whoever sends garbage or nothing is not waited for. */
-  #leave(gently: boolean): void {
+  protected override leave(gently: boolean): void {
+    this.#counting?.cancel();
     const [socket, session] = [this.#socket, this.#session];
     if (socket === null) return;
     if (!gently || session === null || session.destroyed) {
@@ -152,7 +119,7 @@ class Attempt {
       socket.destroy();
       return;
     }
-    const timer = this.#context.clock.after(LINGER_MS, () => socket.destroy());
+    const timer = this.context.clock.after(LINGER_MS, () => socket.destroy());
     socket.once('close', () => timer.cancel());
     session.close();
   }

@@ -11,9 +11,9 @@
  */
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { dialFailureText, errorCodeOf } from '../../net/dial.ts';
-import { connectFailure } from './connect-failure.ts';
-import type { ProbeContext, ProbeDefinition, ProbeResult, ProbeTarget } from './probe.ts';
+import { errorCodeOf } from '../../net/dial.ts';
+import { ProbeAttempt } from './probe-attempt.ts';
+import type { ProbeContext, ProbeDefinition, ProbeTarget } from './probe.ts';
 import { isInRanges, rangesText, statusRanges } from './status-ranges.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
@@ -66,37 +66,25 @@ export const httpProbe: ProbeDefinition<Options> = {
   name: 'http',
   summary: 'Passes when an HTTP/1.1 request is answered with an expected status.',
   options,
-  probe: (target, wanted, context) => new Promise((resolve) => new Attempt(target, wanted, context, resolve).start()),
+  probe: (target, wanted, context) => new HttpAttempt(target, wanted, context).run(),
 };
 
-/** One attempt: a request whose result is given once, and whose connection ends a little later. */
-class Attempt {
-  readonly #target: ProbeTarget;
+class HttpAttempt extends ProbeAttempt {
   readonly #options: Options;
-  readonly #context: ProbeContext;
-  readonly #resolve: (result: ProbeResult) => void;
-  readonly #startMs: number;
   #request: ClientRequest | null = null;
-  #isConnected = false;
-  #isDecided = false;
   #response: IncomingMessage | null = null;
   #bodyBytes = 0;
 
-  constructor(target: ProbeTarget, wanted: Options, context: ProbeContext, resolve: (result: ProbeResult) => void) {
-    this.#target = target;
+  constructor(target: ProbeTarget, wanted: Options, context: ProbeContext) {
+    super(target, context);
     this.#options = wanted;
-    this.#context = context;
-    this.#resolve = resolve;
-    this.#startMs = context.clock.monotonicMs();
   }
 
-  start(): void {
-    const { signal, dial } = this.#context;
-    const { host: address, port } = this.#target;
-    if (signal.aborted) return this.#fail('gave up');
+  protected override begin(): void {
+    const { host: address, port } = this.target;
     try {
       this.#request = request({
-        createConnection: () => dial({ address, port }).once('connect', () => (this.#isConnected = true)),
+        createConnection: () => this.context.dial({ address, port }).once('connect', () => (this.isConnected = true)),
         method: this.#options.method,
         path: this.#options.path,
         headers: this.#headers(),
@@ -104,9 +92,8 @@ class Attempt {
       });
     } catch (error) {
       // The runtime found the request unfit to be sent: its own last line of defence.
-      return this.#fail(error instanceof Error ? error.message : 'request could not be made');
+      return this.fail(error instanceof Error ? error.message : 'request could not be made');
     }
-    signal.addEventListener('abort', this.#abort);
     this.#request.on('response', (response) => this.#onResponse(response));
     this.#request.on('error', (error) => this.#onError(error));
     this.#request.on('close', () => this.#onClose());
@@ -114,7 +101,7 @@ class Attempt {
   }
 
   #headers(): Record<string, string> {
-    const headers: Record<string, string> = { Host: this.#options.host ?? this.#target.address, Connection: 'close' };
+    const headers: Record<string, string> = { Host: this.#options.host ?? this.target.address, Connection: 'close' };
     const given = new Set(Object.keys(this.#options.headers).map((name) => name.toLowerCase()));
     if (!given.has('user-agent')) headers['User-Agent'] = 'weir-probe';
     if (!given.has('accept')) headers['Accept'] = '*/*';
@@ -125,8 +112,8 @@ class Attempt {
     const status = response.statusCode ?? 0;
     this.#response = response;
     response.on('error', () => this.#onClose());
-    if (!isInRanges(status, this.#options.expect)) this.#fail(`status ${status}, expected ${rangesText(this.#options.expect)}`);
-    else if (this.#options.body === '') this.#pass();
+    if (!isInRanges(status, this.#options.expect)) this.fail(`status ${status}, expected ${rangesText(this.#options.expect)}`);
+    else if (this.#options.body === '') this.pass();
     else this.#search(response, Buffer.from(this.#options.body, 'utf8'));
     response.on('data', (chunk: Buffer) => {
       this.#bodyBytes += chunk.length;
@@ -137,11 +124,11 @@ class Attempt {
   /** Keeps only as much of what went by as the text could straddle, so that tiny chunks cost no more than large ones. */
   #search(response: IncomingMessage, wanted: Buffer): void {
     let tail = Buffer.alloc(0);
-    const lacks = (): void => this.#fail(`body lacks ${JSON.stringify(shorten(this.#options.body))}`);
+    const lacks = (): void => this.fail(`body lacks ${JSON.stringify(shorten(this.#options.body))}`);
     response.on('data', (chunk: Buffer) => {
       const room = Math.max(0, BODY_BYTES_MAX - this.#bodyBytes);
       const seen = Buffer.concat([tail, chunk.subarray(0, room)]);
-      if (seen.includes(wanted)) this.#pass();
+      if (seen.includes(wanted)) this.pass();
       else if (chunk.length >= room) lacks();
       tail = seen.subarray(Math.max(0, seen.length - wanted.length + 1));
     });
@@ -149,43 +136,29 @@ class Attempt {
   }
 
   #onClose(): void {
-    if (this.#response === null) this.#fail('closed before it answered');
+    if (this.#response === null) this.fail('closed before it answered');
     // A complete one still has its 'end' to come, which decides.
-    else if (!this.#response.complete) this.#fail('closed in the middle of its answer');
+    else if (!this.#response.complete) this.fail('closed in the middle of its answer');
   }
 
   #onError(error: Error): void {
     const code = errorCodeOf(error);
-    if (code.startsWith('HPE_')) return this.#fail(code === 'HPE_HEADER_OVERFLOW' ? 'header of the answer is too large' : 'malformed answer');
+    if (code.startsWith('HPE_')) return this.fail(code === 'HPE_HEADER_OVERFLOW' ? 'header of the answer is too large' : 'malformed answer');
     // node's own error for a connection that ended without an answer carries the code of a reset.
-    if (error.message === 'socket hang up') return this.#fail('closed before it answered');
-    if (this.#isConnected) this.#fail(dialFailureText(error));
-    else this.#decide(connectFailure(error));
+    if (error.message === 'socket hang up') return this.fail('closed before it answered');
+    this.failBy(error);
   }
 
-  readonly #abort = (): void => {
-    this.#fail('gave up');
+  protected override giveUp(): void {
+    super.giveUp();
     this.#request?.destroy();
-  };
-
-  #pass(): void {
-    this.#decide({ ok: true, latencyMs: this.#context.clock.monotonicMs() - this.#startMs });
   }
 
-  #fail(reason: string): void {
-    this.#decide(this.#isConnected ? { ok: false, reason } : { ok: false, reason, unreached: true });
-  }
-
-  #decide(result: ProbeResult): void {
-    if (this.#isDecided) return;
-    this.#isDecided = true;
-    this.#context.signal.removeEventListener('abort', this.#abort);
+  protected override leave(): void {
     const attempt = this.#request;
-    if (attempt !== null && !attempt.destroyed) {
-      const timer = this.#context.clock.after(LINGER_MS, () => attempt.destroy());
-      attempt.once('close', () => timer.cancel());
-    }
-    this.#resolve(result);
+    if (attempt === null || attempt.destroyed) return;
+    const timer = this.context.clock.after(LINGER_MS, () => attempt.destroy());
+    attempt.once('close', () => timer.cancel());
   }
 }
 

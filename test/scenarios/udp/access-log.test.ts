@@ -1,11 +1,9 @@
 /** One line for each session, with the bytes of both directions and how it ended. */
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ListenerPatch, PoolPatch } from '../../support/engine.ts';
 import { RecordedLines } from '../../support/recorded-lines.ts';
-import { freeUdpPort, UdpBackend, UdpRig, type UdpEnd } from '../../support/udp-rig.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
+import { freeUdpPort, type UdpBackend, type UdpEnd, type UdpRig } from '../../support/udp-rig.ts';
+import { backend, inOrder, rig } from '../../support/udp-scenario.ts';
 
 interface Logged {
   readonly origin: UdpBackend;
@@ -16,15 +14,12 @@ interface Logged {
 
 /** A backend that answers all but what begins with "quiet". */
 async function logged(listener: ListenerPatch = {}, pool: PoolPatch = {}, before: readonly number[] = []): Promise<Logged> {
-  const origin = await UdpBackend.start();
+  const origin = await backend();
   origin.answer = ({ bytes, from }, it) => (bytes.toString().startsWith('quiet') ? undefined : it.reply(from, `${bytes.toString()}!`));
   const lines = new RecordedLines();
-  const proxy = await UdpRig.start([...before, origin.port], listener, pool, '127.0.0.1', { accessLog: lines.log });
-  cleanups.push(() => origin.close(), () => proxy.stop());
+  const proxy = await rig([...before, origin.port], listener, pool, '127.0.0.1', { accessLog: lines.log });
   return { origin, proxy, client: await proxy.client(), lines };
 }
-
-const first = { algorithm: { name: 'first', module: null, options: {}, key: { kind: 'client-ip' as const, name: '' } } };
 
 test('a session that fell silent: its bytes, its times, its backend, and no error', async () => {
   const { origin, proxy, client, lines } = await logged();
@@ -68,7 +63,7 @@ test('responses: a session that had its answers, and one to which answers were o
 });
 
 test('refused by its backend', async () => {
-  const { proxy, client, lines } = await logged({}, first, [await freeUdpPort('127.0.0.1')]);
+  const { proxy, client, lines } = await logged({}, inOrder, [await freeUdpPort('127.0.0.1')]);
   await client.send('lost', proxy.port);
   await proxy.until(() => lines.entries.length === 1);
   expect(lines.entries).toMatchObject([{ bytesIn: 4, bytesOut: 0, backendMs: -1, error: 'connect-refused' }]);
@@ -82,9 +77,8 @@ test('evicted by a newcomer', async () => {
 });
 
 test('its backend went down, and the pool says close', async () => {
-  const other = await UdpBackend.start('other');
-  cleanups.push(() => other.close());
-  const { proxy, client, lines } = await logged({}, { ...first, onDown: 'close' }, [other.port]);
+  const other = await backend('other');
+  const { proxy, client, lines } = await logged({}, { ...inOrder, onDown: 'close' }, [other.port]);
   await client.ask('a', proxy.port);
   proxy.engine.context.table.backend(0).verdict = 'down';
   proxy.engine.context.table.pool(0).bumpEpoch();

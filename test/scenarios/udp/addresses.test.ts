@@ -1,18 +1,15 @@
 /** An answer leaves from the address that was asked, and nothing is sent that a backend did not answer. */
 import { networkInterfaces } from 'node:os';
-import { afterEach, expect, test } from 'vitest';
-import { UdpBackend, UdpEnd, UdpRig } from '../../support/udp-rig.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
+import { expect, test } from 'vitest';
+import type { UdpBackend, UdpRig } from '../../support/udp-rig.ts';
+import { backend, rig } from '../../support/udp-scenario.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((found) => found?.some(({ address }) => address === '::1'));
 
 async function wildcard(addresses: string[], host: string | null = null): Promise<{ origin: UdpBackend; proxy: UdpRig }> {
-  const origin = await UdpBackend.start();
+  const origin = await backend();
   const ownAddresses = (families: readonly string[]): readonly string[] => addresses.filter((each) => families.includes(each.includes(':') ? 'IPv6' : 'IPv4'));
-  const proxy = await UdpRig.start([origin.port], {}, {}, host, { ownAddresses });
-  cleanups.push(() => origin.close(), () => proxy.stop());
+  const proxy = await rig([origin.port], {}, {}, host, { ownAddresses });
   return { origin, proxy };
 }
 
@@ -55,8 +52,7 @@ test('addresses that come and go are followed', async () => {
 test('only the backend of a session is heard, and only clients that asked are spoken to', async () => {
   const { origin, proxy } = await wildcard(['127.0.0.1'], '0.0.0.0');
   const client = await proxy.client();
-  const stranger = await UdpEnd.open();
-  cleanups.push(() => stranger.close());
+  const stranger = await proxy.client();
   await client.ask('a', proxy.port);
   const session = origin.heard[0]!.from;
   // To the session's own port from somebody else: the kernel does not even hand it over.

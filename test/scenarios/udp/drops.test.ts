@@ -4,19 +4,17 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, expect, test, vi } from 'vitest';
 import { DATAGRAM_BYTES_MAX } from '../../../src/net/udp-socket.ts';
 import { makePool } from '../../support/engine.ts';
-import { UdpBackend, UdpRig, udpListenerSpec } from '../../support/udp-rig.ts';
+import { udpListenerSpec, type UdpBackend, type UdpRig } from '../../support/udp-rig.ts';
+import { backend, rig } from '../../support/udp-scenario.ts';
 
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
 afterEach(() => vi.restoreAllMocks());
 
 const hasIpv6 = Object.values(networkInterfaces()).some((found) => found?.some(({ address }) => address === '::1'));
 if (!hasIpv6) console.log('not run: datagrams larger than IPv4 carries need IPv6');
 
 async function setUp(host = '127.0.0.1', backendHost = '127.0.0.1'): Promise<{ origin: UdpBackend; proxy: UdpRig }> {
-  const origin = await UdpBackend.start('echo', backendHost);
-  const proxy = await UdpRig.start([origin.port], {}, backendHost === '127.0.0.1' ? {} : { backends: [{ port: origin.port, host: backendHost }] }, host);
-  cleanups.push(() => origin.close(), () => proxy.stop());
+  const origin = await backend('echo', backendHost);
+  const proxy = await rig([origin.port], {}, backendHost === '127.0.0.1' ? {} : { backends: [{ port: origin.port, host: backendHost }] }, host);
   return { origin, proxy };
 }
 

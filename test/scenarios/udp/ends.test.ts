@@ -1,22 +1,8 @@
 /** When a session ends: idle, after its answers, with its backend, with the listener. */
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { makePool } from '../../support/engine.ts';
-import { freeUdpPort, UdpBackend, UdpRig, udpListenerSpec, type UdpEnd } from '../../support/udp-rig.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
-
-async function backend(name = 'echo'): Promise<UdpBackend> {
-  const started = await UdpBackend.start(name);
-  cleanups.push(() => started.close());
-  return started;
-}
-
-async function rig(...args: Parameters<typeof UdpRig.start>): Promise<UdpRig> {
-  const started = await UdpRig.start(...args);
-  cleanups.push(() => started.stop());
-  return started;
-}
+import { freeUdpPort, udpListenerSpec, type UdpEnd } from '../../support/udp-rig.ts';
+import { backend, inOrder, rig } from '../../support/udp-scenario.ts';
 
 test('silence ends a session; datagrams of either side are none', async () => {
   const origin = await backend();
@@ -71,7 +57,7 @@ test('a refused datagram ends the session, ejects its backend, and the next one 
   const origin = await backend();
   const dead = await freeUdpPort('127.0.0.1');
   const outlier = { consecutiveFailures: 5, ejectForMs: 30_000, maxEjectedShare: 0.5 };
-  const proxy = await rig([dead, origin.port], {}, { algorithm: { name: 'first', module: null, options: {}, key: { kind: 'client-ip', name: '' } }, outlier });
+  const proxy = await rig([dead, origin.port], {}, { ...inOrder, outlier });
   const client = await proxy.client();
   await client.send('lost', proxy.port);
   await proxy.until(() => proxy.engine.messages.some(({ kind }) => kind === 'ejected'));
@@ -83,10 +69,9 @@ test('a refused datagram ends the session, ejects its backend, and the next one 
 test('an answering backend that begins to refuse is noticed between answers too', async () => {
   const [one, two] = [await backend('one'), await backend('two')];
   const outlier = { consecutiveFailures: 5, ejectForMs: 30_000, maxEjectedShare: 0.5 };
-  const proxy = await rig([one.port, two.port], {}, { algorithm: { name: 'first', module: null, options: {}, key: { kind: 'client-ip', name: '' } }, outlier });
+  const proxy = await rig([one.port, two.port], {}, { ...inOrder, outlier });
   const client = await proxy.client();
   expect(await client.ask('a', proxy.port)).toBe('one:a');
-  cleanups.splice(0, 1);
   one.close();
   // Sent together, so that a refusal meets the send that follows.
   await Promise.all(['b', 'c', 'd', 'e'].map((text) => client.send(text, proxy.port)));
@@ -96,9 +81,8 @@ test('an answering backend that begins to refuse is noticed between answers too'
 
 test('onDown: close moves a session with its next datagram, keep lets it stay', async () => {
   const [one, two] = [await backend('one'), await backend('two')];
-  const pool = { algorithm: { name: 'first', module: null, options: {}, key: { kind: 'client-ip' as const, name: '' } } };
   for (const onDown of ['close', 'keep'] as const) {
-    const proxy = await rig([one.port, two.port], {}, { ...pool, onDown });
+    const proxy = await rig([one.port, two.port], {}, { ...inOrder, onDown });
     const client = await proxy.client();
     expect(await client.ask('a', proxy.port)).toBe('one:a');
     const { table } = proxy.engine.context;
@@ -112,11 +96,10 @@ test('onDown: close moves a session with its next datagram, keep lets it stay', 
 
 test('a drained backend keeps its sessions and takes no new ones', async () => {
   const [one, two] = [await backend('one'), await backend('two')];
-  const pool = { algorithm: { name: 'first', module: null, options: {}, key: { kind: 'client-ip' as const, name: '' } } };
-  const proxy = await rig([one.port, two.port], {}, pool);
+  const proxy = await rig([one.port, two.port], {}, inOrder);
   const [first, second] = [await proxy.client(), await proxy.client()];
   expect(await first.ask('a', proxy.port)).toBe('one:a');
-  const drained = makePool([], { ...pool, backends: [{ port: one.port, state: 'drain' }, { port: two.port }] });
+  const drained = makePool([], { ...inOrder, backends: [{ port: one.port, state: 'drain' }, { port: two.port }] });
   await proxy.engine.load([udpListenerSpec(proxy.port)], [drained]);
   await proxy.pass(100);
   proxy.engine.context.table.pool(0).bumpEpoch();

@@ -1,16 +1,13 @@
 /** limits.connections over all workers: who goes when it is full, and that forged senders push nobody out. */
-import { afterEach, expect, test } from 'vitest';
-import { UdpBackend, UdpRig, type UdpEnd } from '../../support/udp-rig.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
+import { expect, test } from 'vitest';
+import type { UdpBackend, UdpEnd, UdpRig } from '../../support/udp-rig.ts';
+import { backend, rig } from '../../support/udp-scenario.ts';
 
 /** Answers all but datagrams that begin with "quiet". */
 async function setUp(connections: number): Promise<{ origin: UdpBackend; proxy: UdpRig; clients: (count: number) => Promise<UdpEnd[]> }> {
-  const origin = await UdpBackend.start();
+  const origin = await backend();
   origin.answer = ({ bytes, from }, it) => (bytes.toString().startsWith('quiet') ? undefined : it.reply(from, bytes));
-  const proxy = await UdpRig.start([origin.port], { limits: { connections } });
-  cleanups.push(() => origin.close(), () => proxy.stop());
+  const proxy = await rig([origin.port], { limits: { connections } });
   return { origin, proxy, clients: (count) => Promise.all(Array.from({ length: count }, () => proxy.client())) };
 }
 

@@ -1,21 +1,6 @@
 /** A client's datagrams go to one backend, whose answers come back from where the client asked. */
-import { afterEach, expect, test } from 'vitest';
-import { UdpBackend, UdpRig } from '../../support/udp-rig.ts';
-
-const cleanups: (() => void)[] = [];
-afterEach(() => cleanups.splice(0).forEach((run) => run()));
-
-async function backend(name = 'echo'): Promise<UdpBackend> {
-  const started = await UdpBackend.start(name);
-  cleanups.push(() => started.close());
-  return started;
-}
-
-async function rig(...args: Parameters<typeof UdpRig.start>): Promise<UdpRig> {
-  const started = await UdpRig.start(...args);
-  cleanups.push(() => started.stop());
-  return started;
-}
+import { expect, test } from 'vitest';
+import { backend, rig } from '../../support/udp-scenario.ts';
 
 test('a datagram is answered, from the address it was sent to', async () => {
   const origin = await backend();
