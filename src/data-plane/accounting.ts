@@ -82,15 +82,15 @@ export function countRoute({ routeCounters, routeBase }: Routed, error: ErrorCod
 export function countFailure(exchange: Exchange, code: ErrorCode, nowMs: number): void {
   const backend = exchange.backend!;
   if (!exchange.hasAnswered) backend.counters[backend.base + backendColumns.errors]!++;
-  countAttemptFailure(exchange.pool!, backend, exchange.backendIndex, code, nowMs);
+  countAttemptFailure(exchange.pool, backend, exchange.backendIndex, code, nowMs);
 }
 
-/** The same of any attempt on a backend, whatever its protocol. */
-export function countAttemptFailure(pool: LivePool, backend: Backend, backendIndex: number, code: ErrorCode, nowMs: number): void {
+/** The same of any attempt on a backend, whatever its protocol. `pool` null: it is counted, and passive ejection hears nothing of it. */
+export function countAttemptFailure(pool: LivePool | null, backend: Backend, backendIndex: number, code: ErrorCode, nowMs: number): void {
   const label = failureLabel[code];
   if (label === undefined) return;
   backend.counters[backend.base + backendColumns.failures + BACKEND_FAILURES.indexOf(label)]!++;
-  pool.balancer.ejection.onFailure(backendIndex, ejectionKind[label], nowMs);
+  pool?.balancer.ejection.onFailure(backendIndex, ejectionKind[label], nowMs);
 }
 
 /** The exchange is over: one line in each of the listener's and the route's counters, and in the access log. */

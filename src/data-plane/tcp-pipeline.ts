@@ -127,7 +127,7 @@ export class TcpPipeline {
   #countFailure(session: TcpSession, code: ErrorCode, detail: string): void {
     const { pool, backend, backendIndex, attempts } = session;
     backend!.counters[backend!.base + backendColumns.errors]!++;
-    countAttemptFailure(pool!, backend!, backendIndex, code, this.#context.clock.monotonicMs());
+    countAttemptFailure(pool, backend!, backendIndex, code, this.#context.clock.monotonicMs());
     this.#context.log('debug', 'an attempt failed', { pool: session.poolName, backend: backend!.address, error: code, detail, attempt: attempts });
   }
 
@@ -144,24 +144,28 @@ export class TcpPipeline {
     return isReached;
   }
 
-  /** The backend lost the connection before it said anything: it has not proved to be well. */
+  /** The backend lost the connection before it said anything: it has not proved to be well. After a while without a word that is held against nobody but counted. */
   onLost(session: TcpSession, detail: string): void {
     this.#countFailure(session, 'connection-lost', detail);
   }
 
   /** The backend's first byte, or its end in order. */
   onAnswer(session: TcpSession): void {
-    session.pool!.balancer.ejection.onSuccess(session.backendIndex);
+    session.pool?.balancer.ejection.onSuccess(session.backendIndex);
     // A former config must not live as long as its connections.
     session.pool = null;
   }
 
-  /** No backend takes it: closed as HAProxy and nginx do, by FIN, since it has sent nothing that an answer could be missing to. */
+  /**
+   * No backend takes it: RST, as from a port on which nobody listens. A close
+   * in order could be taken for an empty answer, would be RST all the same to a
+   * client whose bytes nobody had read yet, and leaves us to remember it.
+   */
   #refuse(session: TcpSession, code: ErrorCode): void {
     const { counters, base } = session.listener.live;
     const reason = code === 'no-route' ? 'no-route' : 'no-backend';
     counters[base + listenerColumns.refused + REFUSALS.indexOf(reason)]!++;
-    session.end(code);
+    session.turnAway(code);
   }
 
   /** Both ends are closed. */

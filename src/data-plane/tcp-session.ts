@@ -59,7 +59,7 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   /** The backend has sent a byte, or ended as it should. */
   #hasAnswered = false;
 
-  // What the pipeline decided; the pool until the backend's first byte.
+  // What the pipeline decided; the pool until the backend's first byte, or until it has been silent for some seconds.
   pool: LivePool | null = null;
   backend: Backend | null = null;
   /** Index of the backend in its pool's file order. */
@@ -264,6 +264,11 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     this.#pipeline.finish(this, code);
   }
 
+  /** Nobody is there for it. */
+  turnAway(code: ErrorCode): void {
+    this.#cutBoth(code);
+  }
+
   /** Closes both sides in order. */
   end(code: ErrorCode | null): void {
     if (this.#state === S.closed) return;
@@ -286,6 +291,8 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     if (this.#idleTicks !== 0 && wheel.now >= silentTick) return this.end('idle-timeout');
     if (!this.#hasKeepAlive) {
       this.#hasKeepAlive = true;
+      // A backend that never speaks must not keep a former config alive.
+      this.pool = null;
       this.client.keepAlive(KEEP_ALIVE_DELAY_MS);
       this.connection!.keepAlive(KEEP_ALIVE_DELAY_MS);
     }

@@ -1,7 +1,9 @@
 /** What ends a tcp connection besides its own two peers: time, limits, the backend's verdict, a reload, the end of the proxy. */
 import { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
-import { listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
+import { BACKEND_FAILURES, backendColumns, listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
 import type { RawClient } from '../../support/engine.ts';
 import { echo, listenerCount, openConnections, tcpScenario, until, type TcpScenario } from '../../support/tcp-scenario.ts';
 
@@ -18,6 +20,8 @@ function goDown({ engine }: TcpScenario, row: number): void {
   engine.context.table.backend(row).verdict = 'down';
   engine.context.table.pool(0).bumpEpoch();
 }
+
+const first = { name: 'first', module: null, options: {}, key: { kind: 'client-ip', name: '' } } as const;
 
 const isReset = (client: RawClient): boolean => client.isClosed && client.error?.code === 'ECONNRESET';
 
@@ -116,4 +120,26 @@ test('the proxy stops: no more connections, those that are open go on until they
   expect(s.engine.plane.openConnections).toBe(0);
   expect(s.engine.context.table.backend(0).connections).toBe(0);
   expect(s.engine.context.table.backend(0).inFlight).toBe(0);
+});
+
+test('a backend that never speaks keeps no former config alive, and is not held to have failed when it ends after a while', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const s = await tcpScenario([(socket) => void socket.resume(), echo], { pool: { algorithm: first, outlier: { consecutiveFailures: 1, ejectForMs: 30_000, maxEjectedShare: 1 } } });
+  const client = await s.client();
+  client.send('x');
+  await until(() => s.origins[0]?.sockets[0]?.bytesRead === 1);
+  const former = new WeakRef(s.engine.plane.config!.pools.get('web')!);
+  await s.reload({});
+  const { wheel } = s.engine.context;
+  for (let i = 0; i < 110; i++) wheel.advance();
+  while (former.deref() !== undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    collect();
+  }
+  s.origins[0]!.sockets[0]!.resetAndDestroy();
+  await until(() => isReset(client));
+  const { cells, base } = s.engine.context.counters.backends.at(0);
+  expect(cells[base + backendColumns.failures + BACKEND_FAILURES.indexOf('lost')]).toBe(1);
+  expect(s.engine.messages).not.toContainEqual(expect.objectContaining({ kind: 'ejected' }));
 });
