@@ -5,7 +5,7 @@
  */
 import { dump } from 'js-yaml';
 import { z } from 'zod';
-import type { Snapshot } from '../shared/snapshot.ts';
+import { isRolePool, type Snapshot } from '../shared/snapshot.ts';
 import { config } from './schema/config.ts';
 import { noteOf, type Note } from './schema/notes.ts';
 import type { MapNode, YamlNode } from './yaml-tree.ts';
@@ -25,7 +25,10 @@ export function effectiveConfig(tree: MapNode, snapshot: Snapshot): Record<strin
   // What these are depends on a terminal and a flag, not on the file alone.
   written.log = { ...(written.log as Plain | undefined), format: snapshot.log.format };
   written.admin = { ...(written.admin as Plain | undefined), bind: snapshot.admin.bind.text };
-  return complete(config, written) as Plain;
+  const completed = complete(config, written) as Plain;
+  // Whatever is written: such a pool never panics.
+  for (const { name } of snapshot.pools.filter(isRolePool)) (completed.pools as Record<string, Plain>)[name]!.panicThreshold = '0%';
+  return completed;
 }
 
 function shownTree(node: YamlNode): unknown {

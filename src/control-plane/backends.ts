@@ -163,6 +163,7 @@ export class Backends {
   /** Whether the config applied last is the tier's, or one whose new backends the other members do not know. */
   setCommitted(isCommitted: boolean): void {
     this.#monitor.setCommitted(isCommitted);
+    this.#roles.setCommitted(isCommitted);
   }
 
   *#apply(snapshot: AppliedSnapshot, rows: AppliedRows): SlicedWork {
@@ -298,9 +299,14 @@ export class Backends {
       onOperatorState: (key, text) => this.#operatorStates.accept(key, text),
       onMembers: () => this.#monitor.membersChanged(),
       onSuspicions: (checks) => this.#monitor.suspected(checks),
-      onConfig: ({ rollout }) => this.#monitor.rolloutChanged(rollout !== null),
+      onConfig: ({ rollout }) => this.#onRollout(rollout !== null),
       onState: (state) => this.#onLinkState(state),
     };
+  }
+
+  #onRollout(underWay: boolean): void {
+    this.#monitor.rolloutChanged(underWay);
+    this.#roles.rolloutChanged(underWay);
   }
 
   #onLinkState({ phase, reason }: LinkState): void {

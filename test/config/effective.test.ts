@@ -31,6 +31,16 @@ describe('the effective config', () => {
     for (const line of ['headerSize: 32KiB', 'tunnel: 1h', 'expect: 200-399', 'decay: 10s', 'weight: 1', 'panicThreshold: 50%', 'lease: 3s', 'removed: 10m', 'token: none', 'to: stdout']) expect(loaded.effective()).toContain(line);
   });
 
+  it('says that a pool with a role never panics, and loads again without a word', () => {
+    for (const more of ['', ', panicThreshold: 30%']) {
+      const text = `listeners: { db: { bind: ":80", protocol: tcp, pool: db } }\npools: { db: { backends: [a:80], health: { type: redis, role: primary }${more} } }`;
+      loadsAgain(text);
+      const effective = loadConfigText(text, 'weir.yaml').effective()!;
+      expect(effective).toContain('panicThreshold: 0%');
+      expect(loadConfigText(effective, 'weir.yaml').problems).toEqual([]);
+    }
+  });
+
   it('is null beside an error', () => {
     expect(loadConfigText('listeners: 1', 'weir.yaml').effective()).toBeNull();
   });

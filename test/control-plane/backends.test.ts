@@ -129,6 +129,37 @@ describe('backends', () => {
   });
 });
 
+describe('a pool that becomes a role pool', () => {
+  /** Answers as a Redis server of this role does. */
+  async function redis(role: string): Promise<string> {
+    const one = await OddBackend.start((socket) => socket.on('data', (asked) => socket.write(asked.includes('ROLE') ? `*1\r\n$${role.length}\r\n${role}\r\n` : '+PONG\r\n')));
+    running.push(one);
+    return `127.0.0.1:${one.port}`;
+  }
+
+  it('serves nobody until their roles are known, and then the primary alone', async () => {
+    // The replica stands first: of claims of one age it would be the one.
+    const [replica, primary] = [await redis('slave'), await redis('master')];
+    const backends = await open();
+    const up = Promise.all([replica, primary].map((address) => verdictOf(backends, address, 'up')));
+    const { snapshot, rows } = rig.snapshot({ name: 'db', backends: [replica, primary], health });
+    await backends.apply(snapshot, rows);
+    await up;
+    const served: (string | null)[] = [];
+    const isServed = new Promise<void>((resolve) => backends.onRole(({ address }) => {
+      served.push(address);
+      if (address === primary) resolve();
+    }));
+    const role = healthSpec({ type: 'redis', options: { user: '', password: '', role: 'primary' }, role: 'primary', intervalMs: 50, fastIntervalMs: 20 });
+    const next = rig.snapshot({ name: 'db', backends: [replica, primary], health: role });
+    await backends.apply(next.snapshot, next.rows);
+    expect([replica, primary].map((address) => rig.row('db', address).withdrawn)).toEqual([true, true]);
+    await isServed;
+    expect(served).toEqual([primary]);
+    expect([replica, primary].map((address) => rig.row('db', address).withdrawn)).toEqual([true, false]);
+  });
+});
+
 describe('names', () => {
   it('get their address into each row, keep it, and are probed there', async () => {
     const one = await backend();

@@ -4,8 +4,10 @@
  * one's tier says of backends a test writes into the rows itself.
  */
 import { seededRandom } from '../../src/base/random.ts';
+import { besideText } from '../../src/control-plane/membership/beside.ts';
 import { TierLink } from '../../src/control-plane/membership/tier-link.ts';
 import { RoleKeeper, type RoleEvent } from '../../src/control-plane/roles/role-keeper.ts';
+import type { RoleRecord } from '../../src/control-plane/store/role-records.ts';
 import { StoreAway, type StoreHint, type TierStore } from '../../src/control-plane/store/tier-store.ts';
 import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
 import { tableTime } from '../../src/shared/backend-table.ts';
@@ -79,6 +81,10 @@ export class RoleMember {
   readonly link: TierLink;
   readonly keeper: RoleKeeper;
   isCut = false;
+  /** The store's, as it was read here last. */
+  record: RoleRecord | null = null;
+  /** Of the config it says it runs. */
+  configSha = 'a';
   readonly #clock: VirtualClock;
   readonly #sinceMs = new Map<number, number>();
 
@@ -91,11 +97,15 @@ export class RoleMember {
       newIncarnation: () => `${id}.${clock.monotonicMs()}`,
       events: {
         onVerdict: () => undefined, onOperatorState: () => undefined, onMembers: () => undefined, onSuspicions: () => undefined, onConfig: () => undefined,
-        onRole: (pool, record) => this.keeper.accept(pool, record),
+        onRole: (pool, record) => {
+          this.record = record;
+          this.keeper.accept(pool, record);
+        },
         onRead: (sentMs) => this.keeper.read(sentMs),
         onState: () => this.keeper.linkChanged(),
       },
     });
+    this.link.besideSource = () => besideText({ config: { number: 1, sha: this.configSha, effectiveSha: this.configSha } });
     this.keeper = new RoleKeeper({
       clock, membership: this.link, pace: () => PACE, log: { error: (text) => this.events.push({ pool: text } as RoleEvent) },
       claimedSinceMs: (row) => this.#sinceMs.get(row) ?? 0,
@@ -103,6 +113,12 @@ export class RoleMember {
     });
     this.keeper.apply(this.backends.place({ name: 'db', backends: [A, B], health: healthSpec({ role: 'primary' }), fence }), hasStore);
     this.link.setState('ready');
+  }
+
+  /** Its config asks the pool for no role any more. */
+  dropRole(sha: string): void {
+    this.configSha = sha;
+    this.keeper.apply(this.backends.place({ name: 'db', backends: [A, B], health: healthSpec() }), true);
   }
 
   claim(...addresses: readonly string[]): void {

@@ -3,12 +3,13 @@
  * check whose key stays keeps everything. A new one takes the tier's verdict; if
  * there is none, a changed one inherits its address's, and a backend new to the
  * config is `unknown` until its first result, even if its row still remembers
- * an earlier life.
+ * an earlier life. So is one whose pool asks for a role from now on: that it was
+ * up says nothing of its role.
  */
 import type { SlicedWork } from '../../base/clock.ts';
 import type { Verdict } from '../../shared/backend-table.ts';
 import { liftEjection } from '../../shared/ejections.ts';
-import type { PoolSpec } from '../../shared/snapshot.ts';
+import { isRolePool, type PoolSpec } from '../../shared/snapshot.ts';
 import type { VerdictEntry } from '../store/entry-texts.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
 import { CheckIdentities, checkKey, hiddenValues, type AskedCheck, type ProbePlan } from './check-identity.ts';
@@ -63,7 +64,7 @@ export class CheckSet {
     const next = new CheckIndex();
     for (const row of placed) {
       next.rows.set(row.number, row);
-      if (!formerRows.has(row.number)) this.#verdicts.introduce(row);
+      if (isNew(row, formerRows.get(row.number))) this.#verdicts.introduce(row);
       if (next.rows.size % BACKENDS_PER_TURN === 0) yield;
     }
 
@@ -78,16 +79,26 @@ export class CheckSet {
       if (renew(check, group.plan)) renewed.push(check);
       // Nobody probes what is disabled, so what the tier may still hold of it is no news.
       const ofTier = group.rows.every(({ row }) => row.state === 'disabled') ? undefined : this.#ofTier.get(key);
-      if (known === undefined) check.restart(ofTier?.verdict ?? this.#inherited(group.rows.filter(({ number }) => formerRows.has(number)), groups));
+      if (known === undefined) check.restart(ofTier?.verdict ?? this.#inherited(group.rows.filter((row) => !isNew(row, formerRows.get(row.number))), groups));
       if (ofTier !== undefined) grounds.set(check, ofTier);
       check.replaceRows(group.rows);
       next.add(check);
       if (next.checks.size % BACKENDS_PER_TURN === 0) yield;
     }
     yield* this.#settle(next, grounds);
+    this.#unlearn(next, formerRows);
     this.#index = next;
     for (const [number, row] of formerRows) if (!next.rows.has(number)) this.#depart(row);
     return { added, kept, renewed, removed: [...former.values()].filter(({ key }) => !groups.has(key)) };
+  }
+
+  /** Former checks went on until now: what they found meanwhile says nothing of a role either. */
+  #unlearn(next: CheckIndex, formerRows: ReadonlyMap<number, PlacedBackend>): void {
+    for (const row of next.rows.values()) {
+      const former = formerRows.get(row.number);
+      if (former === undefined || !isNew(row, former) || row.row.verdict !== 'up') continue;
+      if (next.byRow.get(row.number)!.some(({ check }) => check.verdict !== 'up')) this.#verdicts.introduce(row);
+    }
   }
 
   /** Rows get their verdicts once all of their checks are known. */
@@ -168,6 +179,11 @@ function* groupByCheck(placed: readonly PlacedBackend[]): SlicedWork<Map<string,
     }
   }
   return groups;
+}
+
+/** Whether nothing that is known of a row says what its pool asks. */
+function isNew(row: PlacedBackend, former: PlacedBackend | undefined): boolean {
+  return former === undefined || (isRolePool(row.pool) && !isRolePool(former.pool));
 }
 
 /** Whether a check that stays is probed with another secret. */

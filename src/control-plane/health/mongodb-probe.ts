@@ -3,12 +3,6 @@
  * secondary, a lone server, or a mongos. With `role: primary` only what takes
  * writes passes. `hello` needs no login, so there is none; it needs a server
  * of 4.4.2 or later (4.2.10, 4.0.21 and 3.6.21 have it too).
- *
- * Of two members that both call themselves primary, as one that is cut off
- * does until it notices, the newer is told by electionId, which holds the term
- * of its election and so orders as the elections did, and then by setVersion
- * (the order that drivers have gone by since wire version 17). A claim is both
- * in digits of fixed width: as texts, the greater is the newer.
  */
 import { z } from 'zod';
 import { readBsonFields, type BsonScalar } from './bson-fields.ts';
@@ -23,7 +17,6 @@ const OP_MSG = 2013;
 const REQUEST_ID = 1;
 /** Section kind 0, which holds the answer, comes after the flags. */
 const DOCUMENT_AT = HEAD_BYTES + 5;
-const VERSION_DIGITS = 10;
 
 /** The message `{ hello: 1, $db: "admin" }`. */
 const hello = helloMessage();
@@ -48,10 +41,7 @@ export function* mongodbScript({ role }: Options): Talk {
   const fields = answerFields(message);
   if (fields.get('ok') !== 1) return failed('refused hello:', refusalText(fields));
   const setName = fields.get('setName');
-  if (fields.get('isWritablePrimary') === true) {
-    const claim = claimOf(fields);
-    return role === 'primary' && claim !== null ? { passed: true, claim } : { passed: true };
-  }
+  if (fields.get('isWritablePrimary') === true) return { passed: true };
   if (fields.get('secondary') === true) return role === 'primary' ? failed('is a secondary') : { passed: true };
   if (fields.get('arbiterOnly') === true) return failed('is an arbiter');
   if (fields.get('isreplicaset') === true) return failed('its replica set is not initiated');
@@ -70,13 +60,6 @@ function refusalText(fields: ReadonlyMap<string, BsonScalar>): string {
   const text = fields.get('errmsg') ?? 'no reason given';
   const name = fields.get('codeName') ?? fields.get('code');
   return name === undefined ? String(text) : `${text} (${name})`;
-}
-
-function claimOf(fields: ReadonlyMap<string, BsonScalar>): string | null {
-  const [election, version] = [fields.get('electionId'), fields.get('setVersion') ?? 0];
-  if (typeof election !== 'string' || !/^[0-9a-f]{24}$/.test(election)) return null;
-  if (typeof version !== 'number' || !Number.isInteger(version) || version < 0) return null;
-  return `${election}-${String(version).padStart(VERSION_DIGITS, '0')}`;
 }
 
 function helloMessage(): Buffer {

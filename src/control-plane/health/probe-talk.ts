@@ -123,7 +123,7 @@ class Conversation {
     if (this.#isDecided) return;
     if (end.passed) {
       const latencyMs = this.#context.clock.monotonicMs() - this.#startMs;
-      this.#decide(end.claim === undefined ? { ok: true, latencyMs } : { ok: true, latencyMs, claim: end.claim });
+      this.#decide({ ok: true, latencyMs });
     } else {
       this.#decide({ ok: false, reason: reasonText(end.reason, end.said, this.#secrets) });
     }

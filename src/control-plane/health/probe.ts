@@ -36,8 +36,6 @@ export type ProbeResult =
   | {
       readonly ok: true;
       readonly latencyMs: number;
-      /** With role primary: what a newer primary can be told from an older by, if the protocol has such a thing. */
-      readonly claim?: string;
     }
   | {
       readonly ok: false;

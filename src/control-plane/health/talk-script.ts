@@ -20,8 +20,6 @@
 export type TalkEnd =
   | {
       readonly passed: true;
-      /** What a newer primary can be told from an older by. */
-      readonly claim?: string;
       /** Sent before the connection is closed. */
       readonly goodbye?: Buffer;
     }

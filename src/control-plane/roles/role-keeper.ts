@@ -5,7 +5,8 @@
  *   1 read     a record comes; of two the later epoch stands
  *   2 serve    the rows say which backend is the one; workers cut the rest
  *   3 tell     once nothing is open to any other, the withdrawal is acknowledged
- *   4 lead     the leader admits the next (role-leader.ts)
+ *   4 lead     the leader admits the next (role-leader.ts), and removes records
+ *              of pools that have no role any more (role-sweep.ts)
  *
  * Cut off from the store a member goes by its own probes; with a fence it stops
  * a lease after it sent its last call that was answered, by a deadline in
@@ -21,6 +22,7 @@ import type { Membership } from '../membership/membership.ts';
 import { ROLE_ACKS_MAX, type RoleAck, type RoleRecord } from '../store/role-records.ts';
 import { HeldRole } from './held-role.ts';
 import { RoleLeader } from './role-leader.ts';
+import { RoleSweep } from './role-sweep.ts';
 
 export interface RoleEvent {
   readonly pool: string;
@@ -35,7 +37,7 @@ export interface RoleEvent {
 
 export interface RoleKeeperOptions {
   readonly clock: Clock;
-  readonly membership: Pick<Membership, 'leads' | 'state' | 'steadyMs' | 'store' | 'caller' | 'hurry'>;
+  readonly membership: Pick<Membership, 'id' | 'leads' | 'members' | 'state' | 'steadyMs' | 'store' | 'caller' | 'hurry'>;
   /** Of the running config. */
   readonly pace: () => TierPace;
   /** Wall time since which a row's verdict is what it is. */
@@ -55,6 +57,7 @@ export class RoleKeeper {
   readonly #foreign = new Map<string, RoleRecord>();
   readonly #foreignTold = new Map<string, number>();
   readonly #leader: RoleLeader;
+  readonly #sweep: RoleSweep;
   #timer: Timer | null = null;
   #telling = false;
   #stopped = false;
@@ -63,6 +66,7 @@ export class RoleKeeper {
     this.#options = options;
     const { membership, clock, pace, log } = options;
     this.#leader = new RoleLeader({ membership, clock, log, leaseMs: () => pace().leaseMs, roles: () => this.#roles.values() });
+    this.#sweep = new RoleSweep({ membership, clock, leaseMs: () => pace().leaseMs, foreign: this.#foreign });
   }
 
   /** null: the pool has no role. */
@@ -93,7 +97,18 @@ export class RoleKeeper {
       role.place(rows, rows[0]!.pool.fence && hasStore);
       this.#settle(role);
     }
+    this.#sweep.wantedChanged();
     this.#go();
+  }
+
+  /** Whether the config applied last is the tier's. */
+  setCommitted(isCommitted: boolean): void {
+    this.#sweep.setCommitted(isCommitted);
+  }
+
+  /** Whether a rollout is under way: until it ends no record is removed. */
+  rolloutChanged(underWay: boolean): void {
+    this.#sweep.rolloutChanged(underWay);
   }
 
   // 1 read
@@ -102,6 +117,7 @@ export class RoleKeeper {
     if (role === undefined) {
       if (record === null) this.#foreign.delete(pool);
       else this.#foreign.set(pool, record);
+      this.#sweep.foreignSeen();
     } else {
       role.accept(record);
       this.#settle(role);
@@ -141,6 +157,7 @@ export class RoleKeeper {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#leader.stop();
+    this.#sweep.stop();
   }
 
   #release(name: string, role: HeldRole): void {

@@ -110,3 +110,63 @@ describe('a reload', () => {
     expect(told.map((address) => backends.row('web', address).verdict)).toEqual(told.map(() => 'up'));
   });
 });
+
+describe('a pool that asks for a role from now on', () => {
+  const role = healthSpec({ role: 'primary' });
+
+  it('has backends of which nothing is known until their roles are, though they were up', async () => {
+    const { clock, network, backends } = start();
+    rig.apply({ name: 'db', backends: [ADDRESS, '127.0.0.1:82'], health });
+    await clock.advance(2);
+    expect(rig.changes()).toEqual(['unknown→up', 'unknown→up']);
+    network.ports.set(82, 'silent');
+    rig.apply({ name: 'db', backends: [ADDRESS, '127.0.0.1:82'], health: role });
+    expect([backends.row('db', ADDRESS).verdict, backends.row('db', '127.0.0.1:82').verdict]).toEqual(['unknown', 'unknown']);
+    // Nothing is told of what is not known.
+    expect(rig.reports.filter(({ reason }) => reason === 'as found before the config changed')).toEqual([]);
+    await clock.advance(3);
+    expect([backends.row('db', ADDRESS).verdict, backends.row('db', '127.0.0.1:82').verdict]).toEqual(['up', 'unknown']);
+  });
+
+  it('has them unknown also beside a check that goes on, and while another pool is still finding out', async () => {
+    const { clock, network, backends } = start();
+    rig.apply({ name: 'db', backends: [ADDRESS], health });
+    await clock.advance(2);
+    network.ports.set(81, 'silent');
+    rig.apply({ name: 'db', backends: [ADDRESS], health }, { name: 'other', backends: [ADDRESS], health: role });
+    rig.apply({ name: 'db', backends: [ADDRESS], health: [health, role] }, { name: 'other', backends: [ADDRESS], health: role });
+    expect(backends.row('db', ADDRESS).verdict).toBe('unknown');
+    rig.apply({ name: 'db', backends: [ADDRESS], health: role }, { name: 'other', backends: [ADDRESS], health: role });
+    expect(backends.row('db', ADDRESS).verdict).toBe('unknown');
+    network.ports.set(81, 'accept');
+    await clock.advance(2000);
+    expect(backends.row('db', ADDRESS).verdict).toBe('up');
+  });
+
+  it('has them unknown whatever their former checks find while the new ones are built', async () => {
+    const { clock, backends, monitor } = start();
+    const addresses = Array.from({ length: 2 * BACKENDS_PER_TURN }, (_, at) => `127.0.${at >> 8}.${at & 255}:81`);
+    const first = monitor.apply(backends.place({ name: 'db', backends: addresses, health }));
+    while (first.next().done !== true);
+    await clock.advance(3000);
+    expect(backends.row('db', addresses[0]!).verdict).toBe('up');
+    const apply = monitor.apply(backends.place({ name: 'db', backends: addresses, health: role }));
+    let pauses = 0;
+    while (apply.next().done !== true) {
+      pauses++;
+      if (rig.monitor.checksOf(backends.numberOf('db', addresses[0]!))[0]!.check.plan!.spec.role !== null) break;
+      monitor.acceptVerdict(checkKey(addresses[0]!, digestOf(health)), { check: '', verdict: 'up', reason: 'seen by others', atMs: 1, by: ['b'] });
+    }
+    expect(pauses).toBeGreaterThan(2);
+    expect(backends.row('db', addresses[0]!).verdict).toBe('unknown');
+    while (apply.next().done !== true);
+  });
+
+  it('keeps what is known when only its checks change', async () => {
+    const { clock, backends } = start();
+    rig.apply({ name: 'db', backends: [ADDRESS], health: role });
+    await clock.advance(2);
+    rig.apply({ name: 'db', backends: [ADDRESS], health: healthSpec({ role: 'primary', timeoutMs: 400 }) });
+    expect(backends.row('db', ADDRESS).verdict).toBe('up');
+  });
+});

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mongodbScript } from '../../../src/control-plane/health/mongodb-probe.ts';
-import { TalkRun } from '../../../src/control-plane/health/talk-script.ts';
 import { bool, document, double, int32, opMsg, primaryFields, text } from '../../support/mongodb-bytes.ts';
 import { runOverSplits, runScript } from '../../support/script-runs.ts';
 
@@ -15,13 +14,6 @@ function endOf(answer: Buffer, role?: string): string {
 
 function ofFields(fields: readonly Buffer[], role?: string): string {
   return endOf(opMsg(document(fields)), role);
-}
-
-function claimOf(fields: readonly Buffer[], role = 'primary'): string | undefined {
-  const run = new TalkRun(mongodbScript({ role }), 4096, () => undefined);
-  run.begin();
-  const state = run.feed(opMsg(document(fields)));
-  return state.is === 'end' && state.end.passed ? state.end.claim : 'did not pass';
 }
 
 it('asks { hello: 1, $db: "admin" } as OP_MSG', () => {
@@ -46,23 +38,6 @@ describe('what it is', () => {
   ])('%s', (_what, fields, asMember, asPrimary) => {
     expect(ofFields(fields)).toBe(asMember);
     expect(ofFields(fields, 'primary')).toBe(asPrimary);
-  });
-});
-
-describe('the claim of a primary', () => {
-  const elected = (electionId: string, setVersion: number): Buffer[] => [bool('isWritablePrimary', true), int32('setVersion', setVersion), Buffer.concat([Buffer.from('\x07electionId\0', 'latin1'), Buffer.from(electionId, 'hex')]), ok];
-
-  it('is the election, then the version of the set, and orders as text', () => {
-    const claims = [claimOf(elected('7fffffff0000000000000009', 12)), claimOf(elected('7fffffff000000000000000a', 2)), claimOf(elected('7fffffff000000000000000a', 10))];
-    expect(claims[0]).toBe('7fffffff0000000000000009-0000000012');
-    expect([...claims].sort()).toEqual(claims);
-  });
-
-  it('is absent where there was no election, or none that can be told, and where no role is asked for', () => {
-    expect(claimOf([bool('isWritablePrimary', true), ok])).toBeUndefined();
-    expect(claimOf([bool('isWritablePrimary', true), text('electionId', 'mine'), ok])).toBeUndefined();
-    expect(claimOf(elected('7fffffff0000000000000009', -1))).toBeUndefined();
-    expect(claimOf(primaryFields, '')).toBeUndefined();
   });
 });
 

@@ -1,6 +1,5 @@
 /** Role pools in virtual time: who is served when, by which record, and by whom it is let go. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseRole, roleKey } from '../../../src/control-plane/store/role-records.ts';
 import { healthSpec } from '../../support/backend-rig.ts';
 import { A, B, LEASE_MS, RoleTier, type RoleMember, type RoleTierOptions } from '../../support/role-tier.ts';
 
@@ -195,8 +194,7 @@ describe('a fence', () => {
     tier.store.restoreSnapshot(behind);
     expect((await tier.watch(15_000)).filter((served) => served !== '')).toEqual([B]);
     expect(tier.serving).toEqual([B, B, B]);
-    const read = await tier.store.call({ ...a!.link.caller(), number: 1e9, leaseMs: LEASE_MS, probers: 3, state: null, record: null, beside: null, reports: [], reportsDigest: null, suspicions: [], suspicionEveryMs: 1000, operatorStates: [], have: null });
-    expect(parseRole(read.verdicts.entries.find(({ key }) => key === roleKey('db'))!.text!)).toMatchObject({ address: B, phase: 'admitted' });
+    expect(a!.record).toMatchObject({ address: B, phase: 'admitted' });
   });
 
   it('gives a newcomer nothing by a record that is lost, until those who went beyond it have stopped', async () => {
@@ -238,5 +236,69 @@ describe('a fence', () => {
     const seen = await tier.watch(4 * LEASE_MS);
     expect(seen).not.toContain(`${A} and ${B}`);
     expect(seen.at(-1)).toBe(A);
+  });
+});
+
+describe('the record of a pool that has no role any more', () => {
+  it('goes once every member runs that config, after a lease', async () => {
+    const [a, b] = await started(['a', 'b']);
+    a!.dropRole('b');
+    await tier.clock.advance(4 * LEASE_MS);
+    // The other one still goes by it.
+    expect(tier.members[0]!.record).toMatchObject({ address: A, phase: 'admitted' });
+    expect(b!.serving).toBe(A);
+    b!.dropRole('b');
+    await tier.clock.advance(LEASE_MS - 100);
+    expect(tier.members[0]!.record).not.toBeNull();
+    await tier.clock.advance(2 * LEASE_MS);
+    expect(tier.members[0]!.record).toBeNull();
+    for (const { keeper, backends } of [a!, b!]) {
+      expect(keeper.get('db')).toBeNull();
+      expect([A, B].map((address) => backends.row('db', address).withdrawn)).toEqual([false, false]);
+    }
+  });
+
+  it('goes in the midst of a switch too, and stays away', async () => {
+    const [a, b, c] = await started(['a', 'b', 'c']);
+    c!.backends.row('db', A).takeConnection(0);
+    tier.claim(B);
+    await tier.clock.advance(500);
+    expect(tier.members[0]!.record).toMatchObject({ address: B, phase: 'withdrawing' });
+    for (const member of [a!, b!, c!]) member.dropRole('b');
+    await tier.clock.advance(4 * LEASE_MS);
+    for (let passedMs = 0; passedMs < 2 * LEASE_MS; passedMs += 100) {
+      expect(tier.members[0]!.record).toBeNull();
+      await tier.clock.advance(100);
+    }
+  });
+
+  it('stays while a rollout is under way, or the config is not the tier\'s', async () => {
+    const members = await started(['a', 'b']);
+    for (const member of members) {
+      member.keeper.rolloutChanged(true);
+      member.dropRole('b');
+    }
+    await tier.clock.advance(3 * LEASE_MS);
+    expect(tier.members[0]!.record).not.toBeNull();
+    for (const { keeper } of members) {
+      keeper.setCommitted(false);
+      keeper.rolloutChanged(false);
+    }
+    await tier.clock.advance(3 * LEASE_MS);
+    expect(tier.members[0]!.record).not.toBeNull();
+    for (const { keeper } of members) keeper.setCommitted(true);
+    await tier.clock.advance(3 * LEASE_MS);
+    expect(tier.members[0]!.record).toBeNull();
+  });
+
+  it('comes back where it is still gone by', async () => {
+    const [a, b] = await started(['a', 'b']);
+    a!.dropRole('b');
+    // It says so falsely.
+    b!.configSha = 'b';
+    await tier.clock.advance(3 * LEASE_MS);
+    expect(b!.serving).toBe(A);
+    await tier.clock.advance(10 * LEASE_MS);
+    expect(b!.serving).toBe(A);
   });
 });

@@ -1,8 +1,9 @@
-/** What is open to a former primary ends: at rest, in mid request, and of tcp. */
+/** What is open to a former primary ends: at rest, in mid request, of tcp and of udp. */
 import { expect, test } from 'vitest';
 import { healthSpec } from '../../support/backend-rig.ts';
 import { OK, scenario } from '../../support/engine-scenario.ts';
 import { echo, tcpScenario, until } from '../../support/tcp-scenario.ts';
+import { UdpBackend, UdpRig } from '../../support/udp-rig.ts';
 
 const pool = { health: [healthSpec({ role: 'primary' })], panicShare: 0 };
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
@@ -46,4 +47,27 @@ test('a tcp connection is reset on both sides, of a pool that its fence has ende
     await client.untilEnd().catch(() => undefined);
     await until(() => row.connections === 0);
   }
+});
+
+test('a session of udp ends, and the next datagram begins one with the next primary', async () => {
+  const [former, next] = [await UdpBackend.start('former'), await UdpBackend.start('next')];
+  const proxy = await UdpRig.start([former.port, next.port], {}, pool);
+  const { table } = proxy.engine.context;
+  const [one, two] = [table.backend(0), table.backend(1)];
+  const serve = (isFirst: boolean): void => {
+    [one.withdrawn, two.withdrawn] = [!isFirst, isFirst];
+    table.pool(0).bumpEpoch();
+  };
+  serve(true);
+  const client = await proxy.client();
+  expect(await client.ask('a', proxy.port)).toBe('former:a');
+  serve(false);
+  // Told by whoever acknowledges the withdrawal: nothing is open to it any more.
+  await proxy.until(() => one.connections === 0);
+  expect(proxy.sessions).toBe(0);
+  expect(await client.ask('b', proxy.port)).toBe('next:b');
+  expect(former.heard).toHaveLength(1);
+  proxy.stop();
+  former.close();
+  next.close();
 });
