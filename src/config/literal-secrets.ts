@@ -1,5 +1,5 @@
 /**
- * Secrets that stand in a config as they are. In a file of one machine that is
+ * Where a config has its secrets, and which stand in it as they are. In a file of one machine that is
  * its owner's business; a config that is published to a tier is in the store,
  * in its versions and on every member's disk, so there they are refused: each
  * member reads its own from `file:PATH` or `${VARIABLE}`.
@@ -27,6 +27,11 @@ export function refuseLiteralSecrets(tree: MapNode, problems: ProblemList): void
       });
     }
   }
+}
+
+/** What stands at the places of secrets, wherever it came from. */
+export function secretScalars(tree: MapNode): ReadonlySet<ScalarNode> {
+  return new Set(SECRET_PATHS.flatMap((path) => nodesAt(tree, path)).filter((node) => node.kind === 'scalar'));
 }
 
 function isLiteralSecret({ source, secret, value }: ScalarNode, isUrl: boolean): boolean {

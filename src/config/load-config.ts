@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly published?: boolean;
   /** How many files this process may have open; see descriptorsMax(). Default: not checked. */
   readonly descriptorsMax?: number | null;
+  /** By which secrets stand in the effective hash: nobody who is shown that may know it. Default: they do not stand in it. */
+  readonly hashKey?: string;
   /** Whether logs go to a terminal; then they are text by default. Default false. */
   readonly stdoutIsTerminal?: boolean;
 }
@@ -72,7 +74,7 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
 /** The same for a text that is at hand; `file` is its name, and paths in it start at that file's folder. */
 export function loadConfigText(bytes: string | Uint8Array, file: string, options: LoadOptions = {}): LoadedConfig {
   const folder = dirname(resolve(file));
-  const loaded = loadYaml(bytes, file, processSubstitutions(file, options.environment));
+  const loaded = loadYaml(bytes, file, processSubstitutions(file, options.environment), options.hashKey ?? null);
   const { tree, problems, sha, effectiveSha, secretFiles } = loaded;
   const adminBind = options.adminBind === undefined ? null : parseBind(options.adminBind);
   const storeFault = options.store === undefined ? null : storeUrlFault(options.store);

@@ -12,6 +12,7 @@ import { parseEvents, YAMLException, type Event } from 'js-yaml';
 import { buildTree, type BuiltTree, type DeferredScalar } from './build-tree.ts';
 import { decodeText } from './decode-text.ts';
 import { LineTable } from './line-table.ts';
+import { secretScalars } from './literal-secrets.ts';
 import { ProblemList } from './problems.ts';
 import { ScalarResolver } from './resolve-scalars.ts';
 import type { SubstitutionSource } from './substitute.ts';
@@ -28,7 +29,7 @@ export interface LoadedYaml {
   readonly text: string;
   /** sha256 (hex) of the file's bytes. */
   readonly sha: string;
-  /** sha256 (hex) of the text with the values of `${}` and `file:` in their places. */
+  /** sha256 (hex) of the text with the values of `${}` and `file:` in their places, of secrets a hash by `hashKey`. */
   readonly effectiveSha: string;
   /** Absolute paths of the files named by `file:`, readable or not, sorted: a change in one is a reason to reload. */
   readonly secretFiles: readonly string[];
@@ -38,8 +39,8 @@ export interface LoadedYaml {
 
 const EXPECTED_TOP = 'a map with keys such as `listeners` and `pools`';
 
-/** Loads one config. `file` is its name in problems; nothing is read from it. */
-export function loadYaml(input: string | Uint8Array, file: string, source: SubstitutionSource): LoadedYaml {
+/** Loads one config. `file` is its name in problems; nothing is read from it. `hashKey` null: the effective hash knows nothing of secrets. */
+export function loadYaml(input: string | Uint8Array, file: string, source: SubstitutionSource, hashKey: string | null = null): LoadedYaml {
   const decoded = decodeText(input);
   const text = decoded.text;
   const lines = new LineTable(text);
@@ -49,7 +50,8 @@ export function loadYaml(input: string | Uint8Array, file: string, source: Subst
   if (decoded.problem !== null) problems.error(decoded.problem.at, decoded.problem.message, { expected: decoded.problem.expected });
   else tree = parse(text, problems, resolver);
   const sha = createHash('sha256').update(input).digest('hex');
-  const effectiveSha = resolver.hasSubstituted ? createHash('sha256').update(resolver.effectiveText()).digest('hex') : sha;
+  const secrets = tree === null ? null : secretScalars(tree);
+  const effectiveSha = resolver.hasSubstituted ? createHash('sha256').update(resolver.effectiveText(hashKey, (node) => secrets === null || secrets.has(node))).digest('hex') : sha;
   return { tree, problems, lines, text, sha, effectiveSha, secretFiles: resolver.secretFiles(), variables: resolver.variables() };
 }
 

@@ -3,10 +3,12 @@
  * that `${TOKEN:-file:admin.token}` works. No message holds a value that came
  * from the machine.
  */
+import { createHmac } from 'node:crypto';
 import type { DeferredScalar } from './build-tree.ts';
 import { Misspelt, resolvePlain } from './plain-scalar.ts';
 import type { ProblemList } from './problems.ts';
 import { expandVariables, SECRET_PREFIX, type SecretRead, type SubstitutionSource } from './substitute.ts';
+import type { ScalarNode } from './yaml-tree.ts';
 
 export class ScalarResolver {
   readonly #text: string;
@@ -14,7 +16,7 @@ export class ScalarResolver {
   readonly #problems: ProblemList;
   readonly #variables = new Set<string>();
   readonly #secrets = new Map<string, SecretRead>();
-  readonly #replaced: { readonly start: number; readonly end: number; readonly value: string }[] = [];
+  readonly #replaced: DeferredScalar[] = [];
 
   constructor(text: string, source: SubstitutionSource, problems: ProblemList) {
     this.#text = text;
@@ -40,15 +42,24 @@ export class ScalarResolver {
     return [...new Set([...this.#secrets.values()].map((secret) => secret.file))].sort();
   }
 
-  /** The text with each value where its `${}` or `file:` stood. For hashing only: it holds secrets. */
-  effectiveText(): string {
+  /**
+   * The text with each value where its `${}` or `file:` stood, for hashing. Of a
+   * secret, since a short one could be found by trying, stands a hash under
+   * `hashKey` alone; null: it stands as it is written. `isSecret`: beside what
+   * came from a file.
+   */
+  effectiveText(hashKey: string | null, isSecret: (node: ScalarNode) => boolean): string {
     let out = '';
-    let end = 0;
-    for (const part of this.#replaced.toSorted((a, b) => a.start - b.start)) {
-      out += this.#text.slice(end, part.start) + part.value;
-      end = part.end;
+    let at = 0;
+    for (const { node, start, end } of this.#replaced.toSorted((a, b) => a.start - b.start)) {
+      const value = String(node.value);
+      out += this.#text.slice(at, start);
+      if (!node.secret && !isSecret(node)) out += value;
+      else if (hashKey === null) out += this.#text.slice(start, end);
+      else out += createHmac('sha256', hashKey).update(value).digest('hex');
+      at = end;
     }
-    return out + this.#text.slice(end);
+    return out + this.#text.slice(at);
   }
 
   /** False: a problem was reported, and the node's value means nothing. */
@@ -69,7 +80,7 @@ export class ScalarResolver {
       if (!this.#assign(scalar, value)) return false;
     }
     if (value.startsWith(SECRET_PREFIX) && !this.#readSecret(scalar, value.slice(SECRET_PREFIX.length))) return false;
-    this.#replaced.push({ start: scalar.start, end: scalar.end, value: String(node.value) });
+    this.#replaced.push(scalar);
     return true;
   }
 

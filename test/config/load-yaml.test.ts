@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { nodeAt, type YamlNode } from '../../src/config/yaml-tree.ts';
+import { loadYaml } from '../../src/config/load-yaml.ts';
 import { fixedSource, loadText, messages, plainValue } from '../support/load-text.ts';
 
 describe('text', () => {
@@ -183,9 +184,9 @@ describe('hashes', () => {
   const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
   test('one is of the bytes, the other of the text with values in their places', () => {
-    const loaded = loadText('a: "${A}"\nb: file:s\n', fixedSource({ A: '1' }, { s: 'x' }));
-    expect(loaded.sha).toBe(sha256('a: "${A}"\nb: file:s\n'));
-    expect(loaded.effectiveSha).toBe(sha256('a: "1"\nb: x\n'));
+    const loaded = loadText('a: "${A}"\nb: c\n', fixedSource({ A: '1' }));
+    expect(loaded.sha).toBe(sha256('a: "${A}"\nb: c\n'));
+    expect(loaded.effectiveSha).toBe(sha256('a: "1"\nb: c\n'));
   });
 
   test('without substitution both are the same', () => {
@@ -193,10 +194,22 @@ describe('hashes', () => {
     expect(loaded.effectiveSha).toBe(loaded.sha);
   });
 
-  test('a secret that changes, changes the effective one alone', () => {
-    const [one, two] = ['x', 'y'].map((s) => loadText('a: file:s\n', fixedSource({}, { s })));
-    expect(one?.sha).toBe(two?.sha);
-    expect(one?.effectiveSha).not.toBe(two?.effectiveSha);
+  const text = 'admin: { token: "${T}" }\npools: { db: { health: [{ password: "${P}" }] } }\nb: file:s\n';
+  const hashed = (values: { T?: string; P?: string; s?: string }, key: string | null): string => {
+    const { T = 't', P = 'p', s = 's' } = values;
+    return loadYaml(text, 'weir.yaml', fixedSource({ T, P }, { s }), key).effectiveSha;
+  };
+
+  test.each([{ T: 'other' }, { P: 'other' }, { s: 'other' }])('a secret that changes, changes the effective one: %j', (change) => {
+    expect(hashed({}, 'key')).toBe(hashed({}, 'key'));
+    expect(hashed(change, 'key')).not.toBe(hashed({}, 'key'));
+    expect(hashed(change, null)).toBe(hashed({}, null));
+  });
+
+  test('no secret can be found by the effective one without the key, where it is read from a file or from a variable', () => {
+    expect(hashed({}, 'key')).not.toBe(hashed({}, 'another'));
+    const guess = 'admin: { token: "t" }\npools: { db: { health: [{ password: "p" }] } }\nb: s\n';
+    for (const key of ['key', null]) expect(hashed({}, key)).not.toBe(sha256(guess));
   });
 });
 

@@ -46,6 +46,11 @@ export class TierKey {
     }
   }
 
+  /** For hashes of secrets that are shown: the same on all members, and nothing can be found by them. */
+  get hashKey(): string {
+    return createHmac('sha256', this.#key).update('effective hash').digest('hex');
+  }
+
   #signOperatorState(key: string, text: string): string {
     return createHmac('sha256', this.#key).update(`operator\n${key}\n${text}`).digest('hex');
   }
