@@ -95,6 +95,8 @@ export class FileWatch {
     const states = await this.#states();
     if (this.#closed) return;
     if (textOf(states) !== this.#seen) return this.#look();
+    // A look that was under way when the quiet time ended may have begun another one for the same change.
+    if (!this.#differs(states)) return;
     for (const [file, state] of states) if (state !== null) this.#known.set(file, state);
     this.#onChange();
   }

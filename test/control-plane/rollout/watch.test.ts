@@ -175,3 +175,22 @@ test('a folder that is replaced whole, so that its events are gone', async () =>
   await changes(1);
   expect(told).toEqual(['replaced']);
 });
+
+test('each change is told once, however much else is going on in the folder', async () => {
+  const file = join(folder, 'weir.yaml');
+  await writeFile(file, '0');
+  await follow(file, [], { ...systemClock, after: (_delayMs: number, run: () => void) => systemClock.after(3, run) });
+  let isOver = false;
+  const noise = (async () => {
+    while (!isOver) await writeFile(join(folder, 'other'), 'x');
+  })();
+  const written = Array.from({ length: 60 }, (_, at) => String(at + 1));
+  for (const text of written) {
+    await writeFile(`${file}.new`, text);
+    await rename(`${file}.new`, file);
+    while (told.at(-1) !== text) await changes(told.length + 1);
+  }
+  isOver = true;
+  await noise;
+  expect(told).toEqual(written);
+});

@@ -1,9 +1,10 @@
 /** A listener that moves or goes: its open connections finish what they began, and are told to leave. */
 import { expect, test } from 'vitest';
-import { RawClient } from '../../support/engine.ts';
+import { RawClient, RawOrigin } from '../../support/engine.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startBackends, type NamedBackend } from '../../support/named-backend.ts';
-import { ask, WeirProcess } from '../../support/weir-process.ts';
+import { echo } from '../../support/tcp-scenario.ts';
+import { ask, until, WeirProcess } from '../../support/weir-process.ts';
 
 const REQUEST = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
@@ -58,4 +59,37 @@ test('a removed listener accepts no more; its answers say so, and what outlasts 
   finishing.close();
   lasting.close();
   await backend.stop();
+});
+
+test('a listener of another protocol takes over the port; what came to the former keeps the former', async () => {
+  const origin = await RawOrigin.start(echo);
+  const speaking = (protocol: string): string => `
+listeners: { web: { bind: "127.0.0.1:0", protocol: ${protocol}, pool: web } }
+pools: { web: { backends: ["127.0.0.1:${origin.port}"] } }
+admin: { bind: "127.0.0.1:0" }
+drain: { removed: 1s }
+`;
+  await using weir = await WeirProcess.start(speaking('http'), { args: ['--workers', '2'] });
+  const port = weir.port();
+  const asking = await RawClient.open(port);
+  asking.send('GET / HTTP/1.1\r\n');
+  expect(await weir.edit(speaking('tcp'))).toMatchObject({ text: 'config runs' });
+  const relayed = await RawClient.open(port);
+  relayed.send('no HTTP\r\n\r\n');
+  await relayed.until((received) => received === 'no HTTP\r\n\r\n');
+  // The backend sends the request back, which is no answer.
+  asking.send('Host: a\r\n\r\n');
+  expect(await asking.untilEnd()).toMatch(/^HTTP\/1\.1 502 /);
+  expect(asking.received).toContain('\r\nConnection: close\r\n');
+
+  expect(await weir.edit(speaking('http'))).toMatchObject({ text: 'config runs' });
+  relayed.send('still none');
+  await relayed.until((received) => received.endsWith('still none'));
+  const refused = await RawClient.open(port);
+  refused.send('no HTTP\r\n\r\n');
+  expect(await refused.untilEnd()).toMatch(/^HTTP\/1\.1 400 /);
+  await until(() => relayed.isClosed);
+  expect(relayed.error?.code).toBe('ECONNRESET');
+  for (const client of [asking, relayed, refused]) client.close();
+  origin.stop();
 });
