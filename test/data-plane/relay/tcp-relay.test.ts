@@ -8,6 +8,9 @@ import { chooseReader } from '../../../src/net/read-from.ts';
 import { DialedReader } from '../../../src/net/relay-dial.ts';
 import { chooseWriter } from '../../../src/net/write-to.ts';
 
+/** On one connection that nobody reads. */
+const MORE_THAN_FITS = 24_000_000;
+
 const toClose: (Socket | Server)[] = [];
 afterEach(() => {
   for (const each of toClose.splice(0)) if ('destroy' in each) each.destroy();
@@ -33,7 +36,10 @@ class Joined implements RelayOwner {
   clientPeer!: Socket;
   backendPeer!: Socket;
 
-  static async make(): Promise<Joined> {
+  /** Of the end towards the backend. */
+  backendSocket!: Socket;
+
+  static async make({ isJoined = true } = {}): Promise<Joined> {
     const joined = new Joined();
     const [front, back] = [await listening(), await listening()];
     joined.clientPeer = connect({ port: front.port, host: '127.0.0.1', allowHalfOpen: true });
@@ -41,10 +47,11 @@ class Joined implements RelayOwner {
     joined.client.begin();
     const dialed = new DialedReader('127.0.0.1', back.port);
     joined.backend = new RelayEnd(dialed.socket, joined, dialed);
+    joined.backendSocket = dialed.socket;
     [joined.backendPeer] = await Promise.all([back.socket, once(dialed.socket, 'connect')]);
     joined.backend.begin();
     for (const socket of [joined.clientPeer, joined.backendPeer, dialed.socket]) toClose.push(socket.on('error', () => undefined));
-    joined.client.join(joined.backend);
+    if (isJoined) joined.client.join(joined.backend);
     return joined;
   }
 
@@ -129,6 +136,88 @@ describe.sequential.each(['by events', 'by the short ways'])('a relay, %s', (how
     expect((await received(joined.clientPeer)).equals(sent)).toBe(true);
     joined.clientPeer.end();
     await until(() => joined.hasEnded);
+  });
+
+  it('keeps what is read before there is another end, and after it was told to pause', async () => {
+    const joined = await Joined.make({ isJoined: false });
+    joined.client.onBytes(Buffer.from('one '));
+    joined.client.onBytes(Buffer.from('two '));
+    joined.client.putFirst(Buffer.from('zero '));
+    joined.client.onEnd();
+    joined.client.join(joined.backend);
+    expect((await received(joined.backendPeer)).toString()).toBe('zero one two ');
+  });
+
+  it('passes an end on behind all that was read, however slowly it is taken', async () => {
+    const joined = await Joined.make();
+    joined.backendPeer.pause();
+    joined.client.onBytes(randomBytes(MORE_THAN_FITS));
+    joined.client.onBytes(Buffer.from('and more'));
+    joined.client.onEnd();
+    const all = await received(joined.backendPeer);
+    expect(all.length).toBe(MORE_THAN_FITS + 'and more'.length);
+    expect(all.subarray(MORE_THAN_FITS).toString()).toBe('and more');
+    expect(joined.failed).toBeNull();
+  });
+
+  it('is over when both have ended and all is taken, not before', async () => {
+    const joined = await Joined.make();
+    joined.backendPeer.pause();
+    joined.client.onBytes(randomBytes(MORE_THAN_FITS));
+    joined.client.onEnd();
+    joined.backendPeer.end();
+    await until(() => joined.backend.hasEnded);
+    expect(joined.hasEnded).toBe(false);
+    expect((await received(joined.backendPeer)).length).toBe(MORE_THAN_FITS);
+    await until(() => joined.hasEnded);
+    expect(joined.failed).toBeNull();
+  });
+
+  it.each([['small', 12_000], ['large', 200_000]])('keeps what waits to be taken from the reads of others, %s ones', async (_size, pieceBytes) => {
+    const [waiting, busy] = [await Joined.make(), await Joined.make()];
+    const pieces: Buffer[] = [];
+    waiting.clientPeer.pause();
+    // Until it is read no more: a write of what was read last is partial then.
+    for (let before = -1; before !== waiting.relayed; ) {
+      before = waiting.relayed;
+      for (let count = 0; count < 20; count++) {
+        const piece = randomBytes(pieceBytes);
+        pieces.push(piece);
+        waiting.backendPeer.write(piece);
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    const other = received(busy.clientPeer);
+    for (let count = 0; count < 100; count++) {
+      busy.backendPeer.write(Buffer.alloc(pieceBytes, 1));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    busy.backendPeer.end();
+    expect((await other).length).toBe(100 * pieceBytes);
+    waiting.backendPeer.end();
+    expect((await received(waiting.clientPeer)).equals(Buffer.concat(pieces))).toBe(true);
+  });
+
+  it('costs itself alone with a bug of its owner', async () => {
+    const joined = await Joined.make();
+    const bugs: unknown[] = [];
+    joined.onBug = (error) => bugs.push(error);
+    joined.onRelayed = () => {
+      throw new Error('a bug');
+    };
+    joined.clientPeer.write('x');
+    await until(() => bugs.length === 1);
+    expect(bugs[0]).toMatchObject({ message: 'a bug' });
+  });
+
+  it('lets go of a socket whose end is still on its way, too', async () => {
+    const joined = await Joined.make();
+    joined.backendPeer.pause();
+    joined.client.onBytes(randomBytes(MORE_THAN_FITS));
+    joined.client.onEnd();
+    const closed = once(joined.backendSocket, 'close');
+    joined.backend.reset();
+    await closed;
   });
 
   it.each(['client', 'backend'] as const)('passes a reset of the %s on', async (side) => {

@@ -31,6 +31,9 @@ test('silence in both directions ends it; bytes in either keep it', async () => 
   const talk = setInterval(() => lively.send('y'), 50);
   await silent.untilEnd();
   expect(silent.error).toBeNull();
+  const { wheel } = s.engine.context;
+  const fromTick = wheel.now;
+  await until(() => lively.isEnded || wheel.now > fromTick + 6);
   expect(lively.isEnded).toBe(false);
   clearInterval(talk);
   await lively.untilEnd();

@@ -30,14 +30,20 @@ async function weir(listener: ListenerPatch, pools: readonly [port: number, patc
   return port;
 }
 
-/** Answers each connection, once its first bytes came, with them; keeps all of them. */
+/** Answers each connection, once bytes came that are no PROXY header alone, with them; keeps all of them. */
 async function recorder(answer: (text: string) => string = (text) => text): Promise<{ port: number; seen: string[] }> {
   const seen: string[] = [];
   const origin = await RawOrigin.start((socket) => {
-    socket.once('data', (bytes: Buffer) => {
-      seen.push(bytes.toString('latin1'));
-      socket.end(Buffer.from(answer(bytes.toString('latin1')), 'latin1'));
-    });
+    let text = '';
+    const take = (bytes: Buffer): void => {
+      text += bytes.toString('latin1');
+      // nginx sends a header by itself, before what it stands in front of.
+      if (/^PROXY [^\n]*\n?$/.test(text)) return;
+      socket.off('data', take).resume();
+      seen.push(text);
+      socket.end(Buffer.from(answer(text), 'latin1'));
+    };
+    socket.on('data', take);
   });
   toStop.push(() => origin.stop());
   return { port: origin.port, seen };

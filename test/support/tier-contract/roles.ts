@@ -148,6 +148,19 @@ export const roleContract = suite('the role of a pool', (rig) => {
     expect(await rig().store.moveRole({ ...a.caller, pool: 'db', expectedEpoch: record.epoch, address: null })).toBe('done');
     expect(await held(a)).toBeNull();
     expect((await rig().logged()).at(-1)).toMatchObject({ kind: 'role', phase: 'gone', epoch: record.epoch, address: '' });
+    expect(await rig().store.moveRole({ ...a.caller, pool: 'db', expectedEpoch: record.epoch, address: null })).toBe('changed');
+    expect(await rig().store.admitRole(admission(a, record.epoch))).toEqual({ kind: 'changed' });
+  });
+
+  it('comes back under a later epoch for whoever still goes by it, and waits for all', async () => {
+    const [a, b] = await rig().readyOnes('a', 'b');
+    const record = await moved(rig(), a!, A);
+    await rig().store.moveRole({ ...a!.caller, pool: 'db', expectedEpoch: record.epoch, address: null });
+    await acknowledged(rig(), b!, record);
+    const again = (await held(a!))!;
+    expect(again).toMatchObject({ phase: 'withdrawing', address: A });
+    expect(again.epoch).toBeGreaterThan(record.epoch);
+    expect(await rig().store.admitRole(admission(a!, again.epoch))).toEqual({ kind: 'waits', members: ['a', 'b'] });
   });
 
   it('comes to subscribers in the message itself', async () => {
