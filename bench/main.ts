@@ -1,4 +1,4 @@
-/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|tier-scale|layer4|micro …]`: see bench/README.md. Without a word it runs load. */
+/** `npm run bench [-- load|engine|algorithms|scale|soak|tier|tier-scale|tls-http2|layer4|micro …]`: see bench/README.md. Without a word it runs load. */
 import { runAlgorithmsBench } from './algorithms/algorithms-bench.ts';
 import { runEngineBench } from './engine/engine-bench.ts';
 import { runLayer4Bench } from './layer4/layer4-bench.ts';
@@ -7,6 +7,7 @@ import { runMicroBenches } from './micro-bench.ts';
 import { runScaleBench } from './scale/scale-bench.ts';
 import { runSoakBench } from './soak/soak-bench.ts';
 import { runTierBench } from './tier/figures-bench.ts';
+import { runTlsHttp2Bench } from './tls-http2/tls-http2-bench.ts';
 import { runTierScaleBench } from './tier/tier-scale-bench.ts';
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   soak: runSoakBench,
   tier: runTierBench,
   'tier-scale': runTierScaleBench,
+  'tls-http2': runTlsHttp2Bench,
 };
 
 const [name = 'load', ...args] = process.argv.slice(2);

@@ -48,14 +48,14 @@ const plans: Readonly<Record<string, LaunchPlan>> = {
   },
   nginx: {
     template: 'nginx.conf',
-    defaults: { workers: '1', accessLogging: 'off', buffering: 'on', requestBuffering: 'on', connection: 'proxy_set_header Connection "";' },
+    defaults: { workers: '1', accessLogging: 'off', buffering: 'on', requestBuffering: 'on', connection: 'proxy_set_header Connection "";', protocol: '' },
     program: () => findProgram('nginx'),
     version: () => versionOf(findProgram('nginx') ?? 'nginx', '-v'),
     args: (file, { dir = '' }) => ['-p', dir, '-c', file],
   },
   haproxy: {
     template: 'haproxy.cfg',
-    defaults: { threads: '1', connections: '4096', splice: 'no option splice-auto', logging: 'no log' },
+    defaults: { threads: '1', connections: '4096', splice: 'no option splice-auto', logging: 'no log', protocol: '' },
     program: () => findProgram('haproxy'),
     version: () => versionOf(findProgram('haproxy') ?? 'haproxy', '-v'),
     args: (file) => ['-db', '-f', file],

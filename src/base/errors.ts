@@ -37,6 +37,7 @@ const specs = {
   'client-stalled': { side: 'client', status: 0, retry: 'no', text: 'The client took no bytes of the answer for too long.' },
   'proxy-header-refused': { side: 'client', status: 0, retry: 'no', text: 'The PROXY header in front of the connection was missing, malformed or not believed.' },
   'client-hello-refused': { side: 'client', status: 0, retry: 'no', text: 'The connection did not begin with a TLS ClientHello that can be read.' },
+  'http2-refused': { side: 'client', status: 0, retry: 'no', text: 'The HTTP/2 connection was closed, for its client broke a rule of the protocol or went beyond a bound.' },
   'idle-timeout': { side: 'client', status: 0, retry: 'no', text: 'The connection was silent for too long.' },
   // A backend's doing.
   'connect-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend refused the connection.' },

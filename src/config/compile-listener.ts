@@ -31,7 +31,17 @@ export function compileListener(name: string, listener: Listener): ListenerSpec 
     proxyProtocol: isUdp ? 'off' : listener.proxyProtocol,
     via: isHttp && listener.via,
     forwarded: isHttp && listener.forwarded,
-    limits: { connections: limits.connections, headerBytesMax: limits.headerSize, headerCountMax: limits.headerCount, bodyBytesMax: limits.bodySize, responsesMax: limits.responses },
+    http2: isHttp && listener.http2,
+    limits: {
+      connections: limits.connections,
+      headerBytesMax: limits.headerSize,
+      headerCountMax: limits.headerCount,
+      bodyBytesMax: limits.bodySize,
+      responsesMax: limits.responses,
+      streamsMax: limits.streams,
+      resetsMax: limits.resets,
+      controlFramesMax: limits.controlFrames,
+    },
     timeouts: { headerMs: steps(timeouts.header), bodyMs: steps(timeouts.body), sendMs: steps(timeouts.send), idleMs: steps(timeouts.idle), tunnelMs: steps(timeouts.tunnel) },
     routes: compileRoutes(listener),
   };

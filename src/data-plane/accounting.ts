@@ -5,6 +5,7 @@ import { BACKEND_FAILURES, backendColumns, bucketOf, listenerColumns, METHODS, p
 import { blankEntry } from '../observe/access-format.ts';
 import type { Backend } from './connect/backend.ts';
 import type { Exchange } from './exchange.ts';
+import type { LiveListener } from './live/live-listener.ts';
 import type { LivePool } from './live/live-pool.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import type { FailureKind } from './balance/ejection.ts';
@@ -120,6 +121,11 @@ export function countEarlyError(exchange: Exchange, code: ErrorCode): void {
   if (status !== 0) listener.counters[listener.base + requestCell(exchange.method, status)]!++;
 }
 
+/** The same of what has no exchange at all, and got no answer. */
+export function countRefusedRequest({ counters, base }: LiveListener, code: ErrorCode): void {
+  counters[base + listenerColumns.errors + errorIndex[code]]!++;
+}
+
 /** Its line in the access log, with nothing of the request before it on this connection. */
 export function logEarlyError(exchange: Exchange, code: ErrorCode, context: WorkerContext): void {
   if (context.accessLog === null) return;
@@ -147,7 +153,7 @@ function logExchange(exchange: Exchange, context: WorkerContext, durationMs: num
   entry.client = exchange.clientAddress;
   entry.method = !isKnown ? '-' : exchange.method === METHOD.other ? noted.method : METHODS[exchange.method]!;
   entry.target = isKnown ? noted.target : '-';
-  entry.httpVersion = isKnown && noted.minorVersion === 0 ? 10 : 11;
+  entry.httpVersion = exchange.isHttp2 ? 20 : isKnown && noted.minorVersion === 0 ? 10 : 11;
   entry.host = isKnown ? noted.host : '';
   entry.status = exchange.status;
   entry.bytesIn = exchange.requestBodyBytes;

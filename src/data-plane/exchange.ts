@@ -2,7 +2,7 @@
  * One request and its answer, whatever protocol carries them: what the
  * pipeline routes, balances, retries, limits, counts and logs. HTTP/1.1 keeps
  * one for each client connection and fills it again for the next request;
- * HTTP/2 will make one a stream.
+ * HTTP/2 one for each stream.
  */
 import type { ErrorCode } from '../base/errors.ts';
 import type { ProxyEnds } from '../net/proxy-header.ts';
@@ -66,6 +66,8 @@ const NO_BYTES = Buffer.alloc(0);
 
 export class Exchange {
   readonly client: AnswerSink;
+  /** The client speaks HTTP/2; its head is kept in the form of HTTP/1.1 all the same. */
+  readonly isHttp2: boolean;
   /** Its attempt on a backend; made once by the pipeline. */
   relay!: HttpRelay;
 
@@ -126,8 +128,9 @@ export class Exchange {
   /** Of the body of our own reply. */
   ownBytes = 0;
 
-  constructor(client: AnswerSink) {
+  constructor(client: AnswerSink, isHttp2 = false) {
     this.client = client;
+    this.isHttp2 = isHttp2;
   }
 
   /** Its bytes are of no use to anybody any more. */

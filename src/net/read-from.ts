@@ -26,6 +26,12 @@ export interface Reader {
   resume(): void;
 }
 
+/** Of an accepted socket. */
+export interface AcceptedReader extends Reader {
+  /** Another target takes what is read from now on, and the end. */
+  handTo(target: ReadTarget): void;
+}
+
 /**
  * Takes the place of the target once the socket is closed. A closed socket
  * survives young collections, since its native half is let go only by a full
@@ -79,9 +85,13 @@ abstract class TargetHolder {
       last.onClose();
     });
   }
+
+  handTo(target: ReadTarget): void {
+    this.target = target;
+  }
 }
 
-class PushReader extends TargetHolder implements Reader, ReadGatherer {
+class PushReader extends TargetHolder implements AcceptedReader, ReadGatherer {
   isPaused = false;
   #isStopped = false;
   /** A read of this turn waits to be handed on. */
@@ -126,7 +136,7 @@ class PushReader extends TargetHolder implements Reader, ReadGatherer {
   }
 }
 
-class EventReader extends TargetHolder implements Reader {
+class EventReader extends TargetHolder implements AcceptedReader {
   begin(): void {
     this.socket.on('data', (chunk: Buffer) => this.target.onBytes(chunk));
     this.socket.on('end', () => this.target.onEnd());
@@ -159,7 +169,7 @@ export function endsByPush(socket: Socket, onEnd: () => void): void {
 }
 
 /** Hands everything the socket reads to `target`, from `begin` on. */
-export function readFrom(socket: Socket, target: ReadTarget): Reader {
+export function readFrom(socket: Socket, target: ReadTarget): AcceptedReader {
   return usesPush ? new PushReader(socket, target) : new EventReader(socket, target);
 }
 

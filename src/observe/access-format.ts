@@ -18,7 +18,7 @@ export interface AccessLogEntry {
   client: string;
   method: string;
   target: string;
-  /** 10 or 11; 0: not HTTP. */
+  /** 10, 11 or 20; 0: not HTTP. */
   httpVersion: number;
   host: string;
   /** 0: the connection ended without an answer. */
@@ -181,7 +181,7 @@ export function jsonFormatter(): LineFormatter {
     if (method === null) return -1;
     at = put(bytes, at, method);
     if ((at = putText(bytes, at, entry.target, escaped)) < 0) return -1;
-    at = put(bytes, at, entry.httpVersion === 11 ? '","httpVersion":"1.1","host":"' : entry.httpVersion === 10 ? '","httpVersion":"1.0","host":"' : '","httpVersion":null,"host":"');
+    at = put(bytes, at, jsonVersion(entry.httpVersion));
     if ((at = putText(bytes, at, entry.host, escaped)) < 0) return -1;
     at = put(bytes, at, status(entry.status));
     at = putNumber(bytes, at, entry.bytesIn);
@@ -261,6 +261,7 @@ export function clfFormatter(combined: boolean): LineFormatter {
   const time = perSecond(clfTime);
   const afterTarget10 = perStatus((code) => ` HTTP/1.0" ${code} `);
   const afterTarget11 = perStatus((code) => ` HTTP/1.1" ${code} `);
+  const afterTarget20 = perStatus((code) => ` HTTP/2.0" ${code} `);
   const afterTarget = perStatus((code) => `" ${code} `);
   return (bytes, start, entry, escaped) => {
     let at = start;
@@ -269,7 +270,7 @@ export function clfFormatter(combined: boolean): LineFormatter {
     if ((at = putText(bytes, at, entry.method, escaped)) < 0) return -1;
     bytes[at++] = 32;
     if ((at = putText(bytes, at, entry.target, escaped)) < 0) return -1;
-    at = put(bytes, at, entry.httpVersion === 11 ? afterTarget11(entry.status) : entry.httpVersion === 10 ? afterTarget10(entry.status) : afterTarget(entry.status));
+    at = put(bytes, at, entry.httpVersion === 11 ? afterTarget11(entry.status) : entry.httpVersion === 20 ? afterTarget20(entry.status) : entry.httpVersion === 10 ? afterTarget10(entry.status) : afterTarget(entry.status));
     at = putNumber(bytes, at, entry.bytesOut);
     if (combined) {
       at = put(bytes, at, ' "');
@@ -294,4 +295,18 @@ export function escapeJson(text: string): string {
 /** nginx's escape=default: \xXX for quotes, backslashes, control bytes and bytes from 0x7F on. */
 export function escapeClf(text: string): string {
   return text.replace(NOT_PLAIN, (unit) => `\\x${(unit.charCodeAt(0) & 0xff).toString(16).toUpperCase().padStart(2, '0')}`);
+}
+
+/** The end of the target and the version behind it. */
+function jsonVersion(version: number): string {
+  switch (version) {
+    case 11:
+      return '","httpVersion":"1.1","host":"';
+    case 20:
+      return '","httpVersion":"2","host":"';
+    case 10:
+      return '","httpVersion":"1.0","host":"';
+    default:
+      return '","httpVersion":null,"host":"';
+  }
 }

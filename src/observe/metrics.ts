@@ -16,6 +16,7 @@ import { UdpLosses } from '../net/udp-losses.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { backendFamilies } from './metrics/backend-families.ts';
 import type { Family } from './metrics/family.ts';
+import { http2Families } from './metrics/http2-families.ts';
 import { listenerFamilies } from './metrics/listener-families.ts';
 import { poolFamilies } from './metrics/pool-families.ts';
 import { processFamilies } from './metrics/process-families.ts';
@@ -26,7 +27,7 @@ import { ScrapeView } from './metrics/scrape-view.ts';
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** All of ours, in the page's order. */
-export const families: readonly Family[] = [...listenerFamilies, ...udpFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
+export const families: readonly Family[] = [...listenerFamilies, ...http2Families, ...udpFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
 
 const perBackend = new Set<Family>(backendFamilies);
 

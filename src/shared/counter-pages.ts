@@ -67,8 +67,15 @@ export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-h
 export const DROPS = ['no-route', 'no-backend', 'limit', 'draining', 'queue-full', 'too-large', 'unlisted-address', 'no-socket', 'send-failed'] as const;
 export type Drop = (typeof DROPS)[number];
 
+/** Error codes of HTTP/2 (RFC 9113 §7) in their order, as labels of `http2_refused_total`. */
+export const HTTP2_ERRORS = [
+  'no-error', 'protocol-error', 'internal-error', 'flow-control-error', 'settings-timeout', 'stream-closed', 'frame-size-error', 'refused-stream',
+  'cancel', 'compression-error', 'connect-error', 'enhance-your-calm', 'inadequate-security', 'http-1-1-required',
+] as const;
+
 const REQUESTS_AT = DURATION_BUCKETS + 1;
 const AFTER_REFUSED = REQUESTS_AT + METHODS.length * STATUS_COUNT + errorCodes.length + 2 + REFUSALS.length;
+const AFTER_DROPPED = AFTER_REFUSED + 5 + DURATION_BUCKETS + DROPS.length;
 export const listenerColumns = {
   durationBuckets: 0,
   durationSecondsSum: DURATION_BUCKETS,
@@ -85,7 +92,9 @@ export const listenerColumns = {
   datagramsIn: AFTER_REFUSED + 3 + DURATION_BUCKETS,
   datagramsOut: AFTER_REFUSED + 4 + DURATION_BUCKETS,
   dropped: AFTER_REFUSED + 5 + DURATION_BUCKETS, // one per DROPS
-  count: AFTER_REFUSED + 5 + DURATION_BUCKETS + DROPS.length,
+  http2Connections: AFTER_DROPPED,
+  http2Refused: AFTER_DROPPED + 1, // one per HTTP2_ERRORS
+  count: AFTER_DROPPED + 1 + HTTP2_ERRORS.length,
 } as const;
 
 /** Cell of a listener's request counter, relative to its row. */

@@ -38,6 +38,8 @@ export interface ListenerSpec {
   readonly proxyProtocol: 'off' | 'accept' | 'require';
   readonly via: boolean;
   readonly forwarded: boolean;
+  /** HTTP/2 is taken, too. */
+  readonly http2: boolean;
   readonly limits: {
     readonly connections: number;
     readonly headerBytesMax: number;
@@ -45,6 +47,10 @@ export interface ListenerSpec {
     readonly bodyBytesMax: number;
     /** udp: a session ends after so many answers; 0: never. */
     readonly responsesMax: number;
+    /** http: of one HTTP/2 connection, requests at once; streams ended early, and frames that carry nothing, each in 10 s. 0: no limit. */
+    readonly streamsMax: number;
+    readonly resetsMax: number;
+    readonly controlFramesMax: number;
   };
   readonly timeouts: {
     readonly headerMs: number;

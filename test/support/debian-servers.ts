@@ -17,6 +17,7 @@ const packages: Readonly<Record<string, () => boolean>> = {
   'libnginx-mod-stream': () => existsSync('/usr/lib/nginx/modules/ngx_stream_module.so'),
   'mariadb-server': () => hasProgram('mariadbd'),
   memcached: () => hasProgram('memcached'),
+  'nghttp2-client': () => hasProgram('nghttp') && hasProgram('h2load'),
   nginx: () => hasProgram('nginx'),
   openssl: () => hasProgram('openssl'),
   postgresql: () => existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0,

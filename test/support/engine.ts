@@ -49,8 +49,9 @@ export function makeListener(port: number, patch: ListenerPatch = {}): ListenerS
     trustedProxies: [],
     via: false,
     forwarded: false,
+    http2: true,
     ...patch,
-    limits: { connections: 20_000, headerBytesMax: 32_768, headerCountMax: 128, bodyBytesMax: 0, responsesMax: 0, ...patch.limits },
+    limits: { connections: 20_000, headerBytesMax: 32_768, headerCountMax: 128, bodyBytesMax: 0, responsesMax: 0, streamsMax: 100, resetsMax: 200, controlFramesMax: 2000, ...patch.limits },
     timeouts: { headerMs: 10_000, bodyMs: 30_000, sendMs: 60_000, idleMs: 60_000, tunnelMs: 3_600_000, ...patch.timeouts },
     routes: (patch.routes ?? [{}]).map(makeRoute),
   };

@@ -10,7 +10,8 @@ export function plainListener(name: string, port = 0, host: string | null = '127
     trustedProxies: [],
     via: false,
     forwarded: false,
-    limits: { connections: 100, headerBytesMax: 32768, headerCountMax: 128, bodyBytesMax: 0, responsesMax: 0 },
+    http2: true,
+    limits: { connections: 100, headerBytesMax: 32768, headerCountMax: 128, bodyBytesMax: 0, responsesMax: 0, streamsMax: 100, resetsMax: 200, controlFramesMax: 2000 },
     timeouts: { headerMs: 10_000, bodyMs: 30_000, sendMs: 60_000, idleMs: 60_000, tunnelMs: 3_600_000 },
     routes: routes.map((route) => ({
       name: route,

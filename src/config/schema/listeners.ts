@@ -16,6 +16,9 @@ const httpLimits = z.strictObject({
   headerSize: size(512, 1024 * 1024).prefault('32KiB').describe('Head of a request (431, or 414 for its target) or of an answer (502).'),
   headerCount: whole(1, 10_000).prefault(128).describe('Header fields of a request (431) or an answer (502).'),
   bodySize: size(0).prefault(0).describe('Body of a request; then 413. 0: no limit.'),
+  streams: whole(0).prefault(100).describe('Requests at once on one HTTP/2 connection; more are refused, to be sent again. 0: no limit.'),
+  resets: whole(0).prefault(200).describe('Streams of one HTTP/2 connection that end early in 10 s, by its client or because it broke a rule; then the connection is closed. 0: no limit.'),
+  controlFrames: whole(0).prefault(2000).describe('Frames of one HTTP/2 connection that carry nothing of a request (SETTINGS, PING, PRIORITY, empty DATA, WINDOW_UPDATE beyond what answers need) in 10 s; then it is closed. 0: no limit.'),
 });
 const tcpLimits = z.strictObject({
   connections: whole(0).prefault(20000).describe('Client connections, over all workers; when full, new ones are closed. 0: no limit.'),
@@ -53,6 +56,7 @@ const httpListener = z.strictObject({
   protocol: choice(['http']).prefault('http').describe('What clients speak: http, tcp or udp.'),
   trustedProxies: trustedProxies.describe('Networks whose X-Forwarded headers and PROXY header are believed.'),
   proxyProtocol,
+  http2: flag().prefault(true).describe('Takes HTTP/2, too: in the clear from clients that begin with its preface.'),
   via: flag().prefault(false).describe('Adds Via.'),
   forwarded: flag().prefault(false).describe('Adds the Forwarded header of RFC 7239.'),
   limits: httpLimits.prefault({}).describe(LIMITS),

@@ -1,18 +1,28 @@
 /**
- * Sockets that HTTP/1.1 clients come in by. Every worker binds the same ports
+ * Sockets that HTTP clients come in by, of version 1.1 until they say that
+ * they speak 2 (RFC 9113 §3.3: with prior knowledge, in the clear). Every worker binds the same ports
  * with `reusePort`; the kernel spreads connections over them.
  */
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../net/address.ts';
+import type { AcceptedReader } from '../../net/read-from.ts';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { Http1Client } from './http1-client.ts';
+import { Http2Client } from './http2-client.ts';
+import type { Introduction } from './introduction.ts';
 import type { ListenerKind } from './listener.ts';
 import { ProxiedHttp1Client } from './proxied-http1-client.ts';
-import { SocketListener } from './socket-listener.ts';
+import { SocketListener, type AdmittedClient } from './socket-listener.ts';
 
-export class HttpListener extends SocketListener<Http1Client> {
+/** A connection of either version. */
+export interface HttpClient extends AdmittedClient<HttpClient> {
+  /** It has its place: what has come so far is taken. */
+  begin(): void;
+}
+
+export class HttpListener extends SocketListener<HttpClient> {
   protected readonly hasRest = true;
   readonly #pipeline: Pipeline;
 
@@ -21,7 +31,7 @@ export class HttpListener extends SocketListener<Http1Client> {
     this.#pipeline = pipeline;
   }
 
-  protected serve(socket: Socket, port: number): Http1Client {
+  protected serve(socket: Socket, port: number): HttpClient {
     return this.live.spec.proxyProtocol === 'off' ? new Http1Client(socket, port, this, this.#pipeline, this.context) : this.#introduced(socket, port);
   }
 
@@ -33,13 +43,20 @@ export class HttpListener extends SocketListener<Http1Client> {
     return new ProxiedHttp1Client(socket, port, this, this.#pipeline, this.context, isTrusted);
   }
 
-  protected override begin(client: Http1Client): void {
+  protected override begin(client: HttpClient): void {
     client.begin();
+  }
+
+  /** The first bytes of `former`, [start, end) of `bytes`, are the preface of HTTP/2: another client takes its place. */
+  becomeHttp2(former: HttpClient, socket: Socket, reader: AcceptedReader, introduction: Introduction, bytes: Buffer, start: number, end: number): void {
+    const client = new Http2Client(socket, this, this.#pipeline, this.context, introduction, reader);
+    this.replace(former, client);
+    client.take(bytes, start, end);
   }
 }
 
 export const httpListener: ListenerKind = {
   name: 'http',
-  summary: 'HTTP/1.1, routed by host, path and fields',
+  summary: 'HTTP/1.1 and HTTP/2, routed by host, path and fields',
   create: (live, pipeline, context) => new HttpListener(live, pipeline, context),
 };

@@ -4,8 +4,7 @@
  * client can make us hold is bounded (docs/limits.md), every wait in time.
  */
 import type { Socket } from 'node:net';
-import type { Aged } from '../../base/age-list.ts';
-import { freeRead, readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
+import { freeRead, readFrom, type AcceptedReader, type ReadTarget } from '../../net/read-from.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { countEarlyError, logEarlyError } from '../accounting.ts';
@@ -13,11 +12,13 @@ import type { WorkerContext } from '../live/worker-context.ts';
 import { INCOMPLETE } from '../parse/bytes.ts';
 import { METHOD, parseRequestHead, RequestHead } from '../parse/request-head.ts';
 import type { Pipeline } from '../pipeline.ts';
-import { errorReply, prefersJson } from '../relay/own-replies.ts';
-import type { HttpListener } from './http-listener.ts';
+import { errorReply } from '../relay/own-replies.ts';
+import type { HttpClient, HttpListener } from './http-listener.ts';
+import { asksForHttp2 } from './http2-preface.ts';
 import { RequestBody } from './http1-request-body.ts';
 import { Http1Sink } from './http1-sink.ts';
 import { openExchange } from './open-exchange.ts';
+import { tellBug } from './own-bug.ts';
 import { PartialHead } from './partial-head.ts';
 import { FRESH_TICKS, GONE_CHECK_MS, HELD_BYTES_MAX, LINGER_MS, QUIET_MS, QUIET_TICKS } from './patience.ts';
 import { refusalCode } from './refused-head.ts';
@@ -28,11 +29,11 @@ const S = { rest: 0, head: 1, busy: 2, flush: 3, tunnel: 4, linger: 5, closed: 6
 /** Filled for each request; the pipeline is done with it when `begin` returns. */
 const sharedHead = new RequestHead();
 
-export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Client> {
-  older: Http1Client | null = null;
-  newer: Http1Client | null = null;
+export class Http1Client extends Http1Sink implements ReadTarget, HttpClient {
+  older: HttpClient | null = null;
+  newer: HttpClient | null = null;
   readonly #pipeline: Pipeline;
-  readonly #reader: Reader;
+  readonly #reader: AcceptedReader;
   #state: number = S.rest;
   #requests = 0;
   /** The wheel's tick when it came to rest. */
@@ -90,15 +91,9 @@ export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Clie
     try {
       this.#onBytes(bytes);
     } catch (error) {
-      this.#onBug(error);
+      tellBug(this.listener.live, this.context, error);
+      this.answer.cutShort();
     }
-  }
-
-  /** A bug of ours costs this connection, not the worker. */
-  #onBug(error: unknown): void {
-    this.context.log('error', 'a bug: the connection was closed', { listener: this.listener.name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    countEarlyError(this.exchange, 'internal');
-    this.answer.cutShort();
   }
 
   #onBytes(bytes: Buffer): void {
@@ -181,7 +176,8 @@ export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Clie
     const bodyStart = parseRequestHead(bytes, start, end, live.spec.limits, head);
     if (bodyStart === INCOMPLETE) return this.#keepPartial(bytes, start, end);
     if (bodyStart < INCOMPLETE) {
-      this.#refuse(refusalCode(bodyStart), bytes);
+      if (this.#requests === 0 && asksForHttp2(live.spec, bodyStart, bytes, start, end)) this.#becomeHttp2(bytes, start, end);
+      else this.#refuse(refusalCode(bodyStart), bytes);
       return end;
     }
     openExchange(x, this.terms, head, bodyStart, this.context.accessLog !== null);
@@ -194,6 +190,13 @@ export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Clie
     // Its route may have set an end for the whole exchange.
     if (x.totalTick !== 0) this.#armForBody();
     return next;
+  }
+
+  /** Its place, its socket and what is read of it are another client's from now on. */
+  #becomeHttp2(bytes: Buffer, start: number, end: number): void {
+    this.#state = S.closed;
+    this.context.wheel.forget(this);
+    this.listener.becomeHttp2(this, this.socket, this.#reader, this.introduction(), bytes, start, end);
   }
 
   #keepPartial(bytes: Buffer, start: number, end: number): number {
@@ -342,10 +345,6 @@ export class Http1Client extends Http1Sink implements ReadTarget, Aged<Http1Clie
     logEarlyError(x, code, this.context);
     this.afterWrite();
     this.#linger();
-  }
-
-  wantsJson(): boolean {
-    return prefersJson(this.exchange, sharedHead);
   }
 
   // ---- time and end

@@ -9,14 +9,18 @@ import type { ProxyEnds } from '../../net/proxy-header.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
 import { Exchange, type AnswerSink, type BodyKind } from '../exchange.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
-import { METHOD } from '../parse/request-head.ts';
+import { METHOD, RequestHead } from '../parse/request-head.ts';
 import type { ResponseHead } from '../parse/response-head.ts';
 import type { RelayOutcome } from '../relay/http-relay.ts';
 import { HttpRelay } from '../relay/http-relay.ts';
-import type { OwnReply } from '../relay/own-replies.ts';
+import { prefersJson, type OwnReply } from '../relay/own-replies.ts';
 import { Http1Answer, type AnswerTerms } from './http1-answer.ts';
 import type { HttpListener } from './http-listener.ts';
+import type { Introduction } from './introduction.ts';
 import { peerOf } from './open-exchange.ts';
+
+/** For a head that is read again. */
+const scratchHead = new RequestHead();
 
 function ignore(): void {}
 
@@ -54,7 +58,6 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
   abstract abort(): void;
   abstract startTunnel(): void;
   abstract resumeBody(): void;
-  abstract wantsJson(): boolean;
 
   /** The connection has to go: its listener is closed. */
   protected get isEnding(): boolean {
@@ -69,6 +72,12 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
     if (remoteAddress === undefined || localAddress === undefined) return null;
     return { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: localPort! };
+  }
+
+  /** For who takes its place. */
+  protected introduction(): Introduction {
+    const { peerAddress, localPort, forwardedLines } = this.exchange;
+    return { peerAddress, isSecure: false, introduce: (x) => Object.assign(x, { peerAddress, clientAddress: peerAddress, localPort, forwardedLines }), ends: () => this.ends() };
   }
 
   sendInterim(head: ResponseHead, start: number, end: number): boolean {
@@ -102,6 +111,10 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     this.arm(this.exchange.listener.spec.timeouts.tunnelMs);
     this.answer.sendTunnel(bytes, start, end);
     return this.afterWrite();
+  }
+
+  wantsJson(): boolean {
+    return prefersJson(this.exchange, scratchHead);
   }
 
   endTunnel(): void {

@@ -133,6 +133,11 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
     for (const client of [...this.#clients]) client.cut();
   }
 
+  /** The same connection, seen from now on as another client. */
+  protected replace(former: Client, client: Client): void {
+    if (this.#clients.delete(former)) this.#clients.add(client);
+  }
+
   onClientClosed(client: Client): void {
     if (!this.#clients.delete(client)) return;
     this.live.row.addConnections(-1);

@@ -14,7 +14,7 @@ import { REQUEST_ID_LENGTH, writeRequestIdLine } from './request-id.ts';
 
 const VERSION_LINE = Buffer.from(' HTTP/1.1\r\n', 'latin1');
 const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
-const VIA = [Buffer.from('Via: 1.0 weir\r\n', 'latin1'), Buffer.from('Via: 1.1 weir\r\n', 'latin1')] as const;
+const VIA = [Buffer.from('Via: 1.0 weir\r\n', 'latin1'), Buffer.from('Via: 1.1 weir\r\n', 'latin1'), Buffer.from('Via: 2.0 weir\r\n', 'latin1')] as const;
 const FORWARDED_HOST = Buffer.from('X-Forwarded-Host: ', 'latin1');
 const REQUEST_ID_NAME_LENGTH = 'X-Request-ID: '.length;
 const HOST = Buffer.from('Host: ', 'latin1');
@@ -173,7 +173,7 @@ function putOwnFields(exchange: Exchange, head: RequestHead, edits: LiveEdits | 
   }
   if (listener.spec.forwarded) putText(`${forwardedLine(exchange, head)}\r\n`);
   // The version is that of the message as it came (RFC 9110 §7.6.3).
-  if (listener.spec.via) put(VIA[head.minorVersion === 0 ? 0 : 1]);
+  if (listener.spec.via) put(VIA[exchange.isHttp2 ? 2 : head.minorVersion === 0 ? 0 : 1]);
 }
 
 /** For trusted peers X-Forwarded-For is extended and the rest kept if it came (CONFIG: "Passed on"). */

@@ -21,7 +21,8 @@ export interface AnswerRewrite {
   isUpgrade: boolean;
 }
 
-function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boolean {
+/** True if field `index` of the answer does not pass to the client. */
+export function isLeftOut(head: ResponseHead, index: number, how: AnswerRewrite): boolean {
   const { bytes, fields } = head;
   if (how.edits !== null && how.edits.removes(bytes, fields, index)) return true;
   const id = fields.id[index]!;

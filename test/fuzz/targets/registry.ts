@@ -2,6 +2,9 @@
 import { answerRewriteTarget } from './answer-rewrite.ts';
 import { chunkedBodyTarget } from './chunked-body.ts';
 import { clientHelloTarget } from './client-hello.ts';
+import { hpackTarget } from './hpack.ts';
+import { http2FramesTarget } from './http2-frames.ts';
+import { http2RequestTarget } from './http2-request.ts';
 import { passedOnTarget } from './passed-on.ts';
 import { probeAnswersTarget } from './probe-answers.ts';
 import { proxyHeaderTarget } from './proxy-header.ts';
@@ -10,4 +13,4 @@ import { responseHeadTarget } from './response-head.ts';
 import type { FuzzTarget } from './target.ts';
 import { trailersTarget } from './trailers.ts';
 
-export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, clientHelloTarget, passedOnTarget, probeAnswersTarget, proxyHeaderTarget, requestHeadTarget, responseHeadTarget, trailersTarget];
+export const fuzzTargets: readonly FuzzTarget[] = [answerRewriteTarget, chunkedBodyTarget, clientHelloTarget, hpackTarget, http2FramesTarget, http2RequestTarget, passedOnTarget, probeAnswersTarget, proxyHeaderTarget, requestHeadTarget, responseHeadTarget, trailersTarget];

@@ -271,7 +271,7 @@ describe('versions', () => {
     expect(s.origin.seen[0]!.raw).toMatch(/^GET \/ HTTP\/1\.1\r\n/);
   });
 
-  it('the preface of HTTP/2: 505', () => expectRefused('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505));
+  it('what is not quite the preface of HTTP/2: 505', () => expectRefused('PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n', 505));
 
   it('the first bytes of TLS: 400', () => expectRefused('\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', 400));
 });
