@@ -96,9 +96,9 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.dueMs === b.dueMs ? a.sequence < b.sequence : a.dueMs < b.dueMs;
 }
 
-/** The runtime empties the queue of promises before it turns to an immediate. */
+/** The runtime empties the queue of promises before it turns to what waits for the next tick, and does not go around its loop for that. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 /** A process's own: what falls due while it is paused runs, in order, when it goes on. */

@@ -22,7 +22,7 @@ import { TierRollout } from '../../src/control-plane/rollout/tier-rollout.ts';
 import type { StateFile } from '../../src/control-plane/state-file.ts';
 import type { DialUdp } from '../../src/net/dial-udp.ts';
 import type { Dial } from '../../src/net/dial.ts';
-import { tableTime } from '../../src/shared/backend-table.ts';
+import { tableTime, type BackendRow, type PoolRow } from '../../src/shared/backend-table.ts';
 import { BackendRig, healthSpec } from '../support/backend-rig.ts';
 import { MemoryDisk } from '../support/rollout-rig.ts';
 import { VirtualDatagrams } from '../support/virtual-network.ts';
@@ -59,6 +59,8 @@ export class SimMember implements ConfigApplier {
   roles!: RoleKeeper;
   readonly #tier: SimTier;
   readonly #random: Random;
+  readonly #webRows = new Map<number, BackendRow>();
+  readonly #roleRows = new Map<RolePoolName, { readonly pool: PoolRow; readonly backends: readonly { readonly port: number; readonly row: BackendRow }[] }>();
   #running: RunningVersion | null = null;
   #ports: readonly number[] = [];
   #requests = 0;
@@ -152,19 +154,19 @@ export class SimMember implements ConfigApplier {
     return this.#ports;
   }
 
-  /** Whom its workers would send to now; null: to none. */
+  /** Whom its workers would send to now; null: to none. Asked a hundred times a second. */
   sendsTo(pool: RolePoolName): number | null {
-    if (this.#running === null || this.backends.pool(pool).isFenced(tableTime(this.clock.monotonicMs()))) return null;
-    const rows = ROLE_PORTS.map((port) => [port, this.backends.row(pool, addressOf(port))] as const);
-    return rows.find(([, row]) => !row.withdrawn && row.verdict === 'up')?.[0] ?? null;
+    const rows = this.#roleRows.get(pool);
+    if (rows === undefined || rows.pool.isFenced(tableTime(this.clock.monotonicMs()))) return null;
+    return rows.backends.find(({ row }) => !row.withdrawn && row.verdict === 'up')?.port ?? null;
   }
 
   verdict(port: number): string {
-    return this.backends.row('web', addressOf(port)).verdict;
+    return this.#webRow(port).verdict;
   }
 
   state(port: number): string {
-    return this.backends.row('web', addressOf(port)).state;
+    return this.#webRow(port).state;
   }
 
   setOperatorState(port: number, state: 'ready' | 'drain'): void {
@@ -185,6 +187,7 @@ export class SimMember implements ConfigApplier {
     await inSlices(this.operatorStates.apply(placed));
     await inSlices(this.monitor.apply(placed));
     this.roles.apply(placed, true);
+    if (this.#roleRows.size === 0) for (const pool of ROLE_POOLS) this.#roleRows.set(pool, { pool: this.backends.pool(pool), backends: ROLE_PORTS.map((port) => ({ port, row: this.backends.row(pool, addressOf(port)) })) });
     this.#running = { number, sha, effectiveSha: sha };
     return { kind: 'done', changed: true, warnings: [] };
   }
@@ -214,6 +217,13 @@ export class SimMember implements ConfigApplier {
       onConfig: ({ rollout }) => (this.monitor.rolloutChanged(rollout !== null), poke()),
       onState: () => (this.monitor.dutyChanged(), this.roles.linkChanged(), poke()),
     };
+  }
+
+  /** Rows stay where they are for a process's life. */
+  #webRow(port: number): BackendRow {
+    const row = this.#webRows.get(port) ?? this.backends.row('web', addressOf(port));
+    this.#webRows.set(port, row);
+    return row;
   }
 
   /** A request to one of the backends: a refusal is what a worker would tell. */
