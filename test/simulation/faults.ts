@@ -13,15 +13,6 @@ function forAWhile(tier: SimTier, mostMs: number, undo: () => void): void {
   tier.clock.after(100 + tier.random.next() * mostMs, undo);
 }
 
-/**
- * Those who may go: never the last that knows what the tier has committed. Without it nobody is left to tell a flushed
- * tier from a new one, and a newcomer's file rightly begins a history of its own.
- */
-function others(tier: SimTier): ReturnType<SimTier['running']['slice']> {
-  const knowing = tier.running.filter(({ rollout }) => rollout.history !== null);
-  return tier.running.filter((member) => knowing.some((other) => other !== member));
-}
-
 const faults: Readonly<Record<string, Fault>> = {
   backendFails(tier) {
     const port = pick(tier, tier.ports)!;
@@ -80,6 +71,7 @@ const faults: Readonly<Record<string, Fault>> = {
     if (tier.random.below(2) === 0) startNewcomer(tier);
   },
   clockSet(tier) {
+    tier.histories.clockSet();
     tier.store.timeOffsetMs += (tier.random.next() - 0.5) * pick(tier, [1000, 20_000, 7_200_000])!;
     tier.tell("the store's clock is set");
   },
@@ -104,7 +96,7 @@ const faults: Readonly<Record<string, Fault>> = {
     });
   },
   memberPaused(tier) {
-    const member = pick(tier, others(tier));
+    const member = pick(tier, tier.running);
     if (member === undefined) return;
     member.clock.pause();
     tier.tell(`${member.id} is paused`);
@@ -114,7 +106,7 @@ const faults: Readonly<Record<string, Fault>> = {
     });
   },
   memberKilled(tier) {
-    const member = pick(tier, others(tier));
+    const member = pick(tier, tier.running);
     if (member === undefined) return;
     member.kill();
     tier.tell(`${member.id} is killed`);

@@ -74,12 +74,17 @@ export class SimPrimaries {
     this.#tier.tell(`${port} is the primary, to all`);
   }
 
-  checkAgreement(): void {
+  /** `apart`: they go by what they see themselves, and where the pool has a fence serve nothing. */
+  checkAgreement(together: readonly SimMember[], apart: readonly SimMember[]): void {
     const [primary] = this.#claims;
     for (const pool of ROLE_POOLS) {
-      for (const member of this.#tier.running) {
+      for (const member of together) {
         const { serving = null, known = null } = member.roles.get(pool) ?? {};
         if (serving !== addressOf(primary!) || known?.phase !== 'admitted' || member.sendsTo(pool) !== primary) this.#tier.violate(`${member.id} serves ${serving} of ${pool} (${JSON.stringify(known)}), and the primary is ${primary}`);
+      }
+      for (const member of apart) {
+        const expected = pool === 'fenced' ? null : primary;
+        if (member.sendsTo(pool) !== expected) this.#tier.violate(`${member.id}, by itself, sends to ${member.sendsTo(pool)} of ${pool}, and not to ${expected}`);
       }
     }
   }
@@ -89,11 +94,14 @@ export class SimPrimaries {
   }
 
   #look(pool: RolePoolName): void {
-    const senders = this.#tier.running.flatMap((member) => {
-      const port = member.sendsTo(pool);
-      return port === null ? [] : [{ member, port }];
-    });
-    const isOverlap = new Set(senders.map(({ port }) => port)).size > 1;
+    const senders: { readonly member: SimMember; readonly port: number }[] = [];
+    for (const member of this.#tier.members.values()) {
+      const port = member.isRunning ? member.sendsTo(pool) : null;
+      if (port !== null) senders.push({ member, port });
+    }
+    const isOverlap = senders.some(({ port }) => port !== senders[0]!.port);
+    // The most of a life.
+    if (!isOverlap && this.#stale.size === 0) return;
     if (isOverlap && pool === 'fenced') this.#tell(pool, 0, senders);
     const nowMs = this.#tier.clock.monotonicMs();
     for (const member of this.#tier.members.values()) {

@@ -10,6 +10,7 @@ import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store
 import type { HealthSpec } from '../../src/shared/snapshot.ts';
 import { healthSpec } from '../support/backend-rig.ts';
 import { SimClock } from './sim-clock.ts';
+import { SimHistories } from './sim-histories.ts';
 import { addressOf, ROLE_PORTS, SimDisk, SimMember } from './sim-member.ts';
 import { SimPrimaries } from './sim-primaries.ts';
 import { FAIR, StoreMood, type Weather } from './sim-wire.ts';
@@ -48,6 +49,7 @@ export class SimTier {
   readonly disks = new Map<string, SimDisk>();
   readonly truth = new Map<number, Meeting>();
   readonly primaries: SimPrimaries;
+  readonly histories: SimHistories;
   readonly violations: Violation[] = [];
   /** What happened, for people; a run of the same seed has the same. */
   readonly story: string[] = [];
@@ -64,6 +66,7 @@ export class SimTier {
     this.store = new TierMemoryStore({ clock: this.clock, random: this.random });
     for (let i = 0; i < backends; i++) this.truth.set(8000 + i, 'accept');
     this.primaries = new SimPrimaries(this);
+    this.histories = new SimHistories(this);
     this.#holdLeader();
   }
 
@@ -158,36 +161,32 @@ export class SimTier {
     this.tell('everything is healed');
   }
 
-  /** What everyone must agree on once nothing has gone wrong for long enough. */
+  /** What everyone must agree on once nothing has gone wrong for long enough, but for those who may stay apart. */
   async checkAgreement(): Promise<void> {
-    const running = this.running;
-    const ids = running.map(({ id }) => id).sort().join(' ');
+    const apart = this.histories.apart();
+    for (const member of apart) this.histories.checkApart(member);
+    const together = this.running.filter((member) => !apart.includes(member));
+    const ids = together.map(({ id }) => id).sort().join(' ');
     const versions = await this.store.versions();
-    const head = await this.#head();
+    const head = together[0]?.link.config?.head ?? null;
     if (head === null) this.violate('the store has no config');
-    for (const member of running) {
+    for (const member of together) {
       const { phase, reason } = member.link.state;
       if (phase !== 'connected') this.violate(`${member.id} is ${phase} (${reason})`);
       const seen = [...member.link.members.keys()].sort().join(' ');
       if (seen !== ids) this.violate(`${member.id} sees the members ${seen}, and there are ${ids}`);
       this.#checkConfig(member, head);
-      this.#checkBackends(member);
+      this.checkBackends(member);
     }
-    this.primaries.checkAgreement();
+    this.primaries.checkAgreement(together, apart);
     if (head !== null && !versions.some(({ sha }) => sha === head.sha)) this.violate('the head is not among the versions');
     for (const port of this.ports) {
-      const states = new Set(running.filter(({ ports }) => ports.includes(port)).map((member) => member.state(port)));
+      const states = new Set(together.filter(({ ports }) => ports.includes(port)).map((member) => member.state(port)));
       if (states.size > 1) this.violate(`members disagree on the operator's state of ${port}: ${[...states].join(', ')}`);
     }
   }
 
-  #checkConfig(member: SimMember, head: { readonly number: number; readonly sha: string } | null): void {
-    const runs = member.running();
-    if (head === null || member.rollout.failure !== null) return;
-    if (runs?.sha !== head.sha) this.violate(`${member.id} runs version ${runs?.number}, and the head is ${head.number}`);
-  }
-
-  #checkBackends(member: SimMember): void {
+  checkBackends(member: SimMember): void {
     for (const port of member.ports) {
       // A drained backend is probed like any other.
       const expected = this.truth.get(port) === 'accept' ? 'up' : 'down';
@@ -195,9 +194,10 @@ export class SimTier {
     }
   }
 
-  async #head(): Promise<{ readonly number: number; readonly sha: string } | null> {
-    const { config } = this.running[0]!.link;
-    return Promise.resolve(config?.head ?? null);
+  #checkConfig(member: SimMember, head: { readonly number: number; readonly sha: string } | null): void {
+    const runs = member.running();
+    if (head === null || member.rollout.failure !== null) return;
+    if (runs?.sha !== head.sha) this.violate(`${member.id} runs version ${runs?.number}, and the head is ${head.number}`);
   }
 
   /** Every step in a rollout that took effect was the leader's. */

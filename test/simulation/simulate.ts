@@ -28,6 +28,8 @@ const RISE_MS = 14_000;
  * again after half a minute at most.
  */
 const CALM_MS = 36_000;
+/** A join, a hand-over of a lease, and reading all again. */
+const ADOPT_MS = 12_000;
 const STEP_MS = 5;
 
 export async function simulate(options: LifeOptions): Promise<Life> {
@@ -40,8 +42,17 @@ export async function simulate(options: LifeOptions): Promise<Life> {
   for (const port of tier.ports) if (tier.truth.get(port) !== 'accept') tier.setTruth(port, 'accept');
   await tier.clock.advance(CALM_MS);
   await tier.checkAgreement();
+  if (tier.histories.apart().length > 0) await joinAgain(tier);
   if (tier.violations.length === 0) await measureBounds(tier);
   return { violations: tier.violations, story: tier.story, fingerprint: tier.fingerprint, virtualMs: tier.clock.monotonicMs(), probes: tier.probes, overlapMs: tier.primaries.longestMs };
+}
+
+/** Those who stayed apart are one tier with the others once an operator has said so. */
+async function joinAgain(tier: SimTier): Promise<void> {
+  await tier.histories.adopt();
+  await tier.clock.advance(ADOPT_MS);
+  for (const { id } of tier.histories.apart()) tier.violate(`${id} stays apart though it adopts`);
+  await tier.checkAgreement();
 }
 
 async function storm(tier: SimTier, stormMs: number): Promise<void> {

@@ -57,7 +57,7 @@ export const REPORTS_MAX = 500;
 export const OPERATOR_ENTRIES_MAX = 500;
 export const SUSPICIONS_MAX = 20;
 export const LIMIT_KEYS_MAX = 500;
-/** Whoever was heard of within so many leases, and named another run, will bring back what the store has lost. */
+/** Whoever was heard within so many leases, and knew the tier before, will bring back what the store has lost. */
 export const RETURNED_LEASES = 2;
 /** Members that one call expires. */
 export const EXPIRED_PER_CALL_MAX = 50;
@@ -321,8 +321,8 @@ export interface RestoreCall extends Caller {
 
 /**
  * `kept`: the store has a head of another history, or one whose number is not below; or the call would begin a history
- * though a member that knew the store before it was emptied has called within two leases (RETURNED_LEASES): what that
- * one has is better. A rollout of a lower or equal number ends.
+ * though one that knows the tier from before the store was emptied has been heard within two leases (RETURNED_LEASES): in
+ * a call that names another run, or a join that brings a history. What that one has is better. A rollout of a lower or equal number ends.
  */
 export type RestoreAnswer = 'restored' | 'kept' | 'not-living';
 

@@ -148,7 +148,7 @@ describe('a server that refuses to write', () => {
       await rigged.store.versions().catch((error: unknown) => reasons.add((error as Error).message));
       return reasons.size > 0 || reloaded;
     });
-    expect([...reasons]).toEqual(['LOADING Redis is loading the dataset in memory']);
+    expect([...reasons].map((reason) => reason.replace('Valkey', 'Redis'))).toEqual(['LOADING Redis is loading the dataset in memory']);
     await reload;
     await server.client().config('SET', 'key-load-delay', '0');
     await untilAnswered(() => rigged.store.versions());

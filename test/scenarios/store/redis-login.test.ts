@@ -21,6 +21,12 @@ function documentedRules(tier: string): string[] {
   return text.replaceAll(/\n \*/g, ' ').replaceAll('TIER', tier).replace('PASSWORD', PASSWORD).split(/\s+/);
 }
 
+it('the page on tiers asks for the same rights', () => {
+  const page = readFileSync(new URL('../../../docs/tier.md', import.meta.url), 'utf8');
+  const text = /ACL SETUSER weir (on >PASSWORD[^]*?)\n```/.exec(page)![1]!.replaceAll('TIER', 'allowed').replace('PASSWORD', PASSWORD);
+  expect(text.split(/\s+/)).toEqual(documentedRules('allowed'));
+});
+
 async function reasonOf(work: Promise<unknown>): Promise<string> {
   return await work.then(() => '', (error: unknown) => (error as Error).message);
 }

@@ -254,6 +254,20 @@ export const firstContract = suite('a first config', (rig) => {
     expect(answers).toMatch(/^( kept){3,} restored$/);
   });
 
+  it('does not come while one joins who brings the config of the tier, nor for two leases after', async () => {
+    const newcomer = await rig().member('newcomer');
+    const a = await rig().member('a', { history: 'h' });
+    await newcomer.call({ leaseMs: SHORT_LEASE_MS });
+    expect(await rig().store.restore(restoreCall(newcomer, 1, { history: 'other', isFirst: true }))).toBe('kept');
+    expect(await rig().store.restore(restoreCall(a, 7))).toBe('restored');
+  });
+
+  it('is not held up by a proxy whose id is in use by another', async () => {
+    const newcomer = await rig().member('newcomer');
+    expect(await rig().join(rig().joinCall('newcomer', { history: 'h' }))).toEqual({ kind: 'taken' });
+    expect(await rig().store.restore(restoreCall(newcomer, 1, { isFirst: true }))).toBe('restored');
+  });
+
   it('comes into a store that nobody knew before', async () => {
     const a = await rig().member('a');
     await a.read();

@@ -100,7 +100,7 @@ class StepMaker {
       state: this.#pick(states),
       record: this.#chance(0.1) ? `{"zone":"z${this.#random.below(3)}"}` : null,
       beside: this.#chance(0.2) ? `beside ${this.#random.below(100)}` : null,
-      reports: this.#chance(0.02) ? manyChecks.map((check) => this.#report(check, 'ö'.repeat(190))) : this.#some(fewChecks, 4).map((check) => this.#report(check, this.#pick(['', 'ok', 'connection refused: "é"', 'a b  c ']))),
+      reports: this.#chance(0.02) ? manyChecks.map((check) => this.#report(check, 'ö'.repeat(190))) : this.#some(fewChecks, 4).map((check) => this.#report(check, this.#pick(['', 'ok', 'connection refused: "é 😀"', 'a b  c ']))),
       suspicions: this.#some(fewChecks, 2),
       operatorStates: this.#chance(0.2) ? this.#some(['k1', 'k2', 'k 3'], 2).map((key) => this.#operatorPut(key)) : [],
       compares: this.#chance(0.5),
@@ -147,7 +147,7 @@ class StepMaker {
 
   #operatorPut(key: string): OperatorPut {
     this.#stampMs += this.#random.below(4) - 1;
-    return operatorPut(key, this.#stampMs, this.#pick(['ada', 'bob', 'Zoe']), `word ${this.#random.below(9)}`);
+    return operatorPut(key, this.#stampMs, this.#pick(['ada', 'bob', 'Zoe', 'é']), `word ${this.#random.below(9)}`);
   }
 
   #leader(): Actor {

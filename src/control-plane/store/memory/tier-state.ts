@@ -61,7 +61,7 @@ export class TierState {
   #watched = new Map<string, number>();
   /** Tier time at which a lease expired last. */
   #lastExpiryMs = Number.NEGATIVE_INFINITY;
-  /** Tier time at which a member of another run called last. */
+  /** Tier time at which one who knows the tier from before it was emptied called or joined last. */
   #returnedMs = Number.NEGATIVE_INFINITY;
   #leader: Leader | null = null;
   /** 0: nobody has joined yet. */
@@ -139,6 +139,7 @@ export class TierState {
     if (history !== null && call.history !== null && history !== call.history) return { kind: 'history', history };
     this.#expireIfLapsed(call.member);
     const held = this.#members.get(call.member);
+    if (history === null && call.history !== null && [undefined, call.previous, call.incarnation].includes(held?.incarnation)) this.#returnedMs = nowMs;
     // The same join again, since its answer was lost or it was doubled on its way.
     if (held?.incarnation === call.incarnation) return joined;
     if (this.#members.hasEnded(call.incarnation) || (held !== null && held.incarnation !== call.previous)) return { kind: 'taken' };
@@ -194,8 +195,7 @@ export class TierState {
 
   restore(call: RestoreCall): RestoreAnswer {
     if (this.#present(call) === null) return 'not-living';
-    const othersReturn = call.isFirst && this.#time.nowMs < this.#returnedMs + RETURNED_LEASES * this.#time.leaseMs;
-    if (othersReturn && this.#config.head === null) return 'kept';
+    if (call.isFirst && this.#config.head === null && this.#time.nowMs < this.#returnedMs + RETURNED_LEASES * this.#time.leaseMs) return 'kept';
     if (!this.#config.restore(call, this.#wallMs)) return 'kept';
     this.#configChanged('restored', call.number, call.member);
     return 'restored';

@@ -14,6 +14,8 @@ local function admit()
   if head ~= nil and ARGV[8] ~= '' and head.history ~= ARGV[8] then return { 'history', head.history } end
   expireIfLapsed(member)
   local former = readRecord(member)
+  local isOthers = former ~= nil and former.incarnation ~= previous and former.incarnation ~= incarnation
+  if head == nil and ARGV[8] ~= '' and not isOthers then call('HSET', STATE, ' returned', int(clock.tier)) end
   -- The same join again, since its answer was lost or it was doubled on its way.
   if former ~= nil and former.incarnation == incarnation then return { 'joined', clock.tier, meta.run } end
   if call('ZSCORE', GONE, 'e' .. incarnation) or (former ~= nil and former.incarnation ~= previous) then return { 'taken' } end
