@@ -15,7 +15,9 @@ export class SimPrimaries {
   readonly #claims = new Set<number>([ROLE_PORTS[0]!]);
   /** Members to whom one of the former primaries alone claims it. */
   #apart: { readonly members: ReadonlySet<SimMember>; readonly port: number } | null = null;
-  readonly #stale = new Map<string, { readonly port: number; readonly sinceMs: number }>();
+  readonly #stale = new Map<string, { readonly port: number; readonly fromMs: number; readonly sinceMs: number }>();
+  /** Until then some message was late or lost, or somebody was cut off. */
+  #unfairMs = Number.NEGATIVE_INFINITY;
   /** The longest that a member without a fence went on sending to a former primary while others sent to another. */
   longestMs = 0;
 
@@ -100,6 +102,7 @@ export class SimPrimaries {
       if (port !== null) senders.push({ member, port });
     }
     const isOverlap = senders.some(({ port }) => port !== senders[0]!.port);
+    if (!this.#tier.isFair) this.#unfairMs = this.#tier.clock.monotonicMs();
     // The most of a life.
     if (!isOverlap && this.#stale.size === 0) return;
     if (isOverlap && pool === 'fenced') this.#tell(pool, 0, senders);
@@ -107,20 +110,32 @@ export class SimPrimaries {
     for (const member of this.#tier.members.values()) {
       const sent = senders.find((sender) => sender.member === member);
       const isStale = isOverlap && sent !== undefined && !this.#claimsTo(member, sent.port);
-      this.#follow(`${pool} ${member.id}`, isStale ? sent.port : null, nowMs, () => this.#tell(pool, this.boundMs, senders));
+      this.#follow(`${pool} ${member.id}`, isStale ? sent.port : null, isStale ? this.#countsFromMs(member, nowMs) : nowMs, () => this.#tell(pool, this.boundMs, senders));
     }
   }
 
   /** `port`: where a member still sends, though that claims nothing to it any more and others send elsewhere; null: it does not. */
-  #follow(key: string, port: number | null, nowMs: number, tell: () => void): void {
+  #follow(key: string, port: number | null, countsFromMs: number, tell: () => void): void {
+    const nowMs = this.#tier.clock.monotonicMs();
     const stale = this.#stale.get(key);
-    if (stale !== undefined && stale.port !== port) this.longestMs = Math.max(this.longestMs, nowMs - stale.sinceMs);
+    if (stale !== undefined && stale.port !== port) this.longestMs = Math.max(this.longestMs, nowMs - stale.fromMs);
     if (port === null) this.#stale.delete(key);
-    else if (stale?.port !== port) this.#stale.set(key, { port, sinceMs: nowMs });
-    else if (nowMs - stale.sinceMs > this.boundMs) {
-      this.#stale.set(key, { port, sinceMs: Number.POSITIVE_INFINITY });
+    else if (stale?.port !== port) this.#stale.set(key, { port, fromMs: nowMs, sinceMs: nowMs });
+    else if (nowMs - Math.max(stale.sinceMs, countsFromMs) <= this.boundMs) this.#stale.set(key, { ...stale, sinceMs: Math.max(stale.sinceMs, countsFromMs) });
+    else {
+      this.#stale.set(key, { ...stale, sinceMs: Number.POSITIVE_INFINITY });
       tell();
     }
+  }
+
+  /**
+   * Whom the store answers goes by what it says, and that is no better than what the probers could tell it: while
+   * messages are lost, theirs may all be, and nobody can say for how long. Its own time begins with the last good answer,
+   * or once the network has been fair for long enough that all are heard.
+   */
+  #countsFromMs({ link }: SimMember, nowMs: number): number {
+    const { heartbeatMs, leaseMs } = this.#tier.pace;
+    return link.state.phase === 'connected' ? Math.min(nowMs - leaseMs, this.#unfairMs + leaseMs + 2 * heartbeatMs) : Number.NEGATIVE_INFINITY;
   }
 
   /** Until it goes by itself, and then sees it: L + i × ⌈N/k⌉ + (fall − 1) f + t, and what a probe may come late. */

@@ -78,6 +78,13 @@ export class SimTier {
     return [...this.members.values()].filter(({ isRunning }) => isRunning);
   }
 
+  /** Every message between the store and whoever runs arrives, at once. */
+  get isFair(): boolean {
+    if (this.mood.refuses !== null || this.mood.isPaused) return false;
+    for (const { wire, clock, hasEnded } of this.members.values()) if (!hasEnded && (clock.isPaused || wire.isCut || wire.weather.lostShare > 0 || wire.weather.delayMs > FAIR.delayMs)) return false;
+    return true;
+  }
+
   nextIncarnation(): number {
     return ++this.#incarnations;
   }

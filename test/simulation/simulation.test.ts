@@ -24,6 +24,14 @@ describe('a tier to which everything happens', () => {
     }
   });
 
+  it.each([
+    { seed: 100_033, members: 1, what: 'the last that knows the config is killed while a newcomer waits' },
+    { seed: 700_296, members: 5, what: 'a connected member hears of a new primary late, since the probers are not heard' },
+  ])('$what (seed $seed)', async ({ seed, members }) => {
+    const options = { seed, members, backends: 4, stormMs: STORM_MS };
+    expect(told(await simulate(options), options)).toBe('');
+  });
+
   it('lives the same life twice', async () => {
     const options = { seed: 42, members: 4, backends: 3, stormMs: STORM_MS };
     const first = await simulate(options);
