@@ -70,6 +70,7 @@ pid ${front.dir}/nginx.pid;
 events { worker_connections 20000; }
 stream {
   proxy_timeout 1h;
+  proxy_half_close on;
   server { listen 127.0.0.1:${front.origin} backlog=4096; proxy_pass 127.0.0.1:${behind.origin}; }
   server { listen 127.0.0.1:${front.redis} backlog=4096; proxy_pass 127.0.0.1:${behind.redis}; }
 }
@@ -77,8 +78,8 @@ stream {
   command: (file, { dir }) => [findProgram('nginx')!, '-p', dir, '-c', file],
 };
 
-/** HAProxy needs twice `maxconn` descriptors, and does not start without. */
-function haproxy(splice: string): Peer {
+/** HAProxy needs twice `maxconn` descriptors, with splicing more, and does not start without. */
+function haproxy(splice: string, connections: number): Peer {
   return {
     version: () => versionOf(findProgram('haproxy') ?? 'haproxy', '-v'),
     missing: () => (findProgram('haproxy') === null ? 'haproxy' : null),
@@ -86,7 +87,7 @@ function haproxy(splice: string): Peer {
     config: (front, behind) => `
 global
     nbthread 1
-    maxconn 8000
+    maxconn ${connections}
 defaults
     mode tcp
     timeout connect 2s
@@ -110,8 +111,8 @@ const peers: Readonly<Record<string, Peer>> = {
   weir,
   [WEIR_AGAIN]: weir,
   nginx,
-  haproxy: haproxy('no option splice-auto'),
-  'haproxy, splicing': haproxy('option splice-auto'),
+  haproxy: haproxy('no option splice-auto', 8000),
+  'haproxy, splicing': haproxy('option splice-auto', 2000),
 };
 
 export const proxyNames: readonly string[] = Object.keys(peers);
