@@ -13,7 +13,7 @@ export interface ErrorSpec {
   readonly status: number;
   /**
    * When the request may be sent again, to another backend if there is one:
-   * `connect`: always, no byte of it was sent; `idempotent`: a GET, HEAD or
+   * `connect`: always, no byte of it was sent, or none was looked at; `idempotent`: a GET, HEAD or
    * OPTIONS without body that lost its connection before any byte of answer;
    * `no`: never.
    */
@@ -43,6 +43,7 @@ const specs = {
   'connect-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend refused the connection.' },
   'connect-timeout': { side: 'backend', status: 503, retry: 'connect', text: 'The backend did not accept the connection in time.' },
   'connect-failed': { side: 'backend', status: 503, retry: 'connect', text: 'The backend could not be reached.' },
+  'stream-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend did not take the request.' },
   'connection-lost': { side: 'backend', status: 502, retry: 'idempotent', text: 'The backend closed the connection before it answered.' },
   'response-timeout': { side: 'backend', status: 504, retry: 'no', text: 'The backend did not answer in time.' },
   'response-malformed': { side: 'backend', status: 502, retry: 'no', text: 'The answer of the backend is malformed.' },

@@ -169,6 +169,7 @@ class CrossCheck {
     const { connectTimeout, idle } = pool.connections ?? {};
     this.#timeouts({ connectTimeout, idle }, () => [...at, 'connections']);
     this.#layer4(name, pool, at);
+    if (pool.protocol === 'h2c') this.#http2(pool, at);
     const algorithm = pool.algorithm?.name;
     if (algorithm !== undefined && isModulePath(algorithm)) this.#module([...at, 'algorithm'], algorithm);
     this.#programs(name, pool);
@@ -184,6 +185,14 @@ class CrossCheck {
     else if (pool.fence === true && this.#store === 'none') this.#warn([...at, 'fence'], 'stops nothing, since there is no store to be cut off from', VALUE, { expected: 'tier.store, or no fence' });
     const threshold = hasRole ? nodeAt(this.#tree, ['pools', name, 'panicThreshold']) : null;
     if (threshold?.kind === 'scalar' && pool.panicThreshold !== undefined && pool.panicThreshold > 0) this.#warn([...at, 'panicThreshold'], 'is not used: a pool with role: primary never panics', VALUE, { expected: '0%' });
+  }
+
+  #http2(pool: Pool, at: YamlPath): void {
+    if (pool.proxyProtocol !== undefined && pool.proxyProtocol !== 'off') {
+      this.#fail([...at, 'proxyProtocol'], 'names one client, and a connection of HTTP/2 is for many', { expected: 'off, or protocol: http1' });
+    }
+    const index = pool.health?.findIndex((check) => check?.type === 'http') ?? -1;
+    if (index !== -1) this.#warn([...at, 'health'], 'asks with HTTP/1.1, which a backend that speaks HTTP/2 alone does not answer', VALUE, { expected: 'grpc or tcp, if its backends speak HTTP/2 alone' });
   }
 
   /** Where code that the config names may lie. */

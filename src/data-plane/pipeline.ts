@@ -18,7 +18,7 @@ import { TICK_MS } from '../base/timer-wheel.ts';
 import { backendColumns } from '../shared/counter-pages.ts';
 import { countAnswer, countEnd, countExchange, countFailure, countStart } from './accounting.ts';
 import { hashKey } from './balance/key.ts';
-import type { Http1Connection } from './connect/http1-connection.ts';
+import type { BackendConnection } from './connect/connection-owner.ts';
 import type { Exchange } from './exchange.ts';
 import type { LivePool } from './live/live-pool.ts';
 import type { LiveRoute } from './live/live-route.ts';
@@ -80,7 +80,7 @@ export class Pipeline implements RelayOutcome {
     this.#start(x, connection, false);
   }
 
-  #start(x: Exchange, connection: Http1Connection, isAgain: boolean): void {
+  #start(x: Exchange, connection: BackendConnection, isAgain: boolean): void {
     x.attemptStartedMs = x.attempts === 1 ? x.startedMs : this.#context.clock.monotonicMs();
     const { greeting } = x.pool!;
     if (greeting !== null) connection.greet(requestGreeting(greeting, x));
@@ -89,7 +89,7 @@ export class Pipeline implements RelayOutcome {
   }
 
   /** Steps 4 and 5: a connection to a backend, the attempt counted on it; null if none is to be had. */
-  #reach(x: Exchange, pool: LivePool, mustBeFresh: boolean): Http1Connection | null {
+  #reach(x: Exchange, pool: LivePool, mustBeFresh: boolean): BackendConnection | null {
     this.#picking = x;
     while (true) {
       // 4 balance

@@ -172,7 +172,8 @@ export interface HeaderEdits {
 export interface PoolSpec {
   readonly name: string;
   readonly algorithm: AlgorithmSpec;
-  readonly protocol: 'http1';
+  /** What is spoken to backends of http listeners. */
+  readonly protocol: 'http1' | 'h2c';
   /** The header that connections to its backends begin with, those of probes too. */
   readonly proxyProtocol: 'off' | 'v1' | 'v2';
   /** What becomes of tcp connections of a backend that goes down. */

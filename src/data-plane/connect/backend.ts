@@ -7,10 +7,12 @@ import type { ErrorCode } from '../../base/errors.ts';
 import { formatAddress } from '../../net/address.ts';
 import type { BackendRow } from '../../shared/backend-table.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
-import type { BackendSpec } from '../../shared/snapshot.ts';
+import type { BackendSpec, PoolSpec } from '../../shared/snapshot.ts';
 import { AgeList, type Aged } from '../../base/age-list.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
+import type { BackendConnection } from './connection-owner.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { Http2Connections } from './http2-connections.ts';
 import { TcpConnection, type TcpConnectionOwner } from './tcp-connection.ts';
 
 /** After a worker met the limit, so many ticks pass in which no connection is kept at rest: other workers may need its place sooner. */
@@ -45,6 +47,8 @@ export class Backend {
   /** Last in, first out: the warmest connection serves next and surplus ones age out. */
   readonly #idle: Http1Connection[] = [];
   readonly #open = new AgeList<Http1Connection>();
+  /** Those of HTTP/2, while the pool speaks it. */
+  #http2: Http2Connections | null = null;
   /** Made with the first one. */
   #tcp: AgeList<TcpConnection> | null = null;
   readonly #guests = new AgeList<Guest>();
@@ -67,13 +71,20 @@ export class Backend {
     this.#seenWanted = row.placesWantedHint;
   }
 
-  /** A reload changed its pool's connection settings. */
-  setConnect(connect: ConnectSpec): void {
+  /** A reload changed its pool's connection settings, or what is spoken over them. */
+  setConnect(connect: ConnectSpec, protocol: PoolSpec['protocol']): void {
     this.#connect = connect;
+    if (protocol === 'http1') {
+      this.#http2?.leave();
+      this.#http2 = null;
+    } else if (this.#http2 === null) {
+      this.#closeIdle(this.#idle.length);
+      this.#http2 = new Http2Connections(this, connect.idleMs, this.#wheel);
+    } else this.#http2.idleMs = connect.idleMs;
   }
 
   get openConnections(): number {
-    return this.#open.size + (this.#tcp?.size ?? 0);
+    return this.#open.size + (this.#tcp?.size ?? 0) + (this.#http2?.size ?? 0);
   }
 
   /** Something holds one of its places here. */
@@ -87,7 +98,7 @@ export class Backend {
    */
   refusesAnother(): boolean {
     const { perBackend } = this.#connect;
-    if (perBackend === 0 || this.#idle.length > 0 || this.row.connections < perBackend) return false;
+    if (perBackend === 0 || this.#idle.length > 0 || this.row.connections < perBackend || this.#http2?.hasRoom === true) return false;
     this.row.wantPlace();
     return true;
   }
@@ -102,8 +113,9 @@ export class Backend {
     this.#closeIdle(places);
   }
 
-  /** A connection at rest, or null. */
-  takeIdle(): Http1Connection | null {
+  /** A connection at rest, or a place on a shared one; null: there is none. */
+  takeIdle(): BackendConnection | null {
+    if (this.#http2 !== null) return this.#http2.take();
     while (true) {
       const connection = this.#idle.pop();
       if (connection === undefined) return null;
@@ -117,9 +129,10 @@ export class Backend {
   }
 
   /** A new connection, still connecting; null at the limit or while its name has no address. */
-  open(): Http1Connection | null {
+  open(): BackendConnection | null {
     const host = this.#takePlace();
     if (host === '') return null;
+    if (this.#http2 !== null) return this.#http2.open(host, this.port, this.#connect.connectTimeoutMs);
     const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel);
     this.#open.add(connection);
     return connection;
@@ -177,6 +190,15 @@ export class Backend {
     this.counters[this.base + backendColumns.connectionsIdle]!++;
   }
 
+  onHttp2Idle(change: number): void {
+    this.counters[this.base + backendColumns.connectionsIdle]! += change;
+  }
+
+  /** Once for each: its socket is closed. */
+  onHttp2Closed(): void {
+    this.#givePlaceBack();
+  }
+
   onTcpClosed(connection: TcpConnection): void {
     if (this.#tcp!.delete(connection)) this.#givePlaceBack();
   }
@@ -207,6 +229,7 @@ export class Backend {
   remove(): void {
     this.#isRemoved = true;
     this.#closeIdle(this.#idle.length);
+    this.#http2?.leave();
   }
 
   /** It came back with a later config. */
@@ -218,6 +241,7 @@ export class Backend {
   sever(): void {
     this.#closeIdle(this.#idle.length);
     for (const connection of [...this.#open]) connection.cut('the pool serves another primary');
+    this.#http2?.cut('the pool serves another primary');
     for (const guest of [...this.#guests]) guest.cut();
     this.cutTcp('backend-gone');
   }
@@ -226,6 +250,7 @@ export class Backend {
   cut(): void {
     if (!this.#isRemoved) return;
     for (const connection of [...this.#open]) connection.cut('the backend was removed');
+    this.#http2?.cut('the backend was removed');
     this.cutTcp('backend-gone');
     for (const guest of [...this.#guests]) guest.cut();
   }
@@ -250,6 +275,7 @@ export class Backend {
   }
 
   #closeIdle(count: number): void {
+    this.#http2?.closeIdle(count);
     for (const connection of this.#idle.splice(0, count)) {
       this.counters[this.base + backendColumns.connectionsIdle]!--;
       connection.destroy();

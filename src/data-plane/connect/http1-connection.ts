@@ -13,7 +13,7 @@ import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
 import type { HeadLimits } from '../parse/request-head.ts';
 import { AnswerBody } from './answer-body.ts';
 import type { Backend } from './backend.ts';
-import type { AnswerExpectation, ConnectionOwner } from './connection-owner.ts';
+import type { AnswerExpectation, BackendConnection, ConnectionOwner } from './connection-owner.ts';
 import { HEADROOM, ReadBuffer } from './read-buffer.ts';
 
 const OUT_BYTES = 4 * 1024;
@@ -23,7 +23,7 @@ const P = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as 
 /** Filled anew for each answer; every reader is done with it before the next is parsed. */
 const sharedHead = new ResponseHead();
 
-export class Http1Connection extends Deadline implements Aged<Http1Connection> {
+export class Http1Connection extends Deadline implements Aged<Http1Connection>, BackendConnection {
   older: Http1Connection | null = null;
   newer: Http1Connection | null = null;
   readonly backend: Backend;
@@ -146,6 +146,10 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection> {
    */
   keepBytes(): Buffer {
     return this.#read.replace();
+  }
+
+  complete(): void {
+    this.backend.release(this);
   }
 
   /** Lets go of the owner: back to rest, or closed. */

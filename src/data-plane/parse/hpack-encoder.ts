@@ -75,13 +75,18 @@ export class HpackEncoder {
 
   /** A field whose name may be in any case. `isSecret`: it must not be in anybody's table (§7.1.3). */
   field(out: OutBytes, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, isSecret = false): void {
+    this.namedField(out, bytes, nameStart, nameEnd, bytes, valueStart, valueEnd, isSecret);
+  }
+
+  /** The same with a name that stands elsewhere. */
+  namedField(out: OutBytes, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number, isSecret = false): void {
     const nameLength = nameEnd - nameStart;
     const valueLength = valueEnd - valueStart;
     out.reserve(FIELD_OVERHEAD_BYTES + nameLength + valueLength);
     if (nameBytes.length < nameLength) nameBytes = Buffer.allocUnsafeSlow(nameLength * 2);
     let hash = HASH_START;
     for (let i = 0; i < nameLength; i++) {
-      let byte = bytes[nameStart + i]!;
+      let byte = name[nameStart + i]!;
       if (byte >= 65 && byte <= 90) byte |= 32;
       nameBytes[i] = byte;
       hash = hashStep(hash, byte);

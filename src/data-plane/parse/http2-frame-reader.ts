@@ -1,5 +1,5 @@
 /**
- * Finds the frames in the bytes of a client's HTTP/2 connection (RFC 9113 §4,
+ * Finds the frames in the bytes of one side of an HTTP/2 connection (RFC 9113 §4,
  * §6.2, §6.10), however they are split: DATA passes in the pieces it comes in,
  * every other frame whole, and a field block as one run of bytes, put together
  * from its HEADERS and CONTINUATION frames. What it keeps is bounded by one
@@ -55,9 +55,11 @@ export class Http2FrameReader {
   #isFirst = true;
 
   /** `blockBytesMax`: of a field block as it comes. */
-  constructor(target: FrameTarget, blockBytesMax: number) {
+  constructor(target: FrameTarget, blockBytesMax: number, peer: 'client' | 'server' = 'client') {
     this.#target = target;
     this.#blockBytesMax = blockBytesMax;
+    // Only a client sends a preface (§3.4).
+    if (peer === 'server') this.#state = R.head;
   }
 
   set blockBytesMax(bytes: number) {

@@ -5,8 +5,7 @@
  * here, and the client is not read meanwhile.
  */
 import type { ErrorCode } from '../../base/errors.ts';
-import type { ConnectionOwner } from '../connect/connection-owner.ts';
-import type { Http1Connection } from '../connect/http1-connection.ts';
+import type { BackendConnection, ConnectionOwner } from '../connect/connection-owner.ts';
 import { giveBack } from '../connect/read-buffer.ts';
 import type { AnswerSink, BodyKind, Exchange } from '../exchange.ts';
 import { nominatedNames } from '../parse/body-framing.ts';
@@ -32,7 +31,7 @@ export class HttpRelay implements ConnectionOwner {
   readonly #exchange: Exchange;
   readonly #client: AnswerSink;
   readonly #outcome: RelayOutcome;
-  #connection: Http1Connection | null = null;
+  #connection: BackendConnection | null = null;
   /** Request body that came before the connection did; kept until it is written. */
   #queue: Buffer[] | null = null;
   /** The request as it was last sent: what another attempt sends. */
@@ -55,13 +54,13 @@ export class HttpRelay implements ConnectionOwner {
   }
 
   /** Begins the exchange's first attempt, on a connection whose `out` holds the head. */
-  start(connection: Http1Connection): void {
+  start(connection: BackendConnection): void {
     // What an earlier request of this client left here would be read behind this one's head.
     this.#queue = null;
     this.#attempt(connection);
   }
 
-  #attempt(connection: Http1Connection): void {
+  #attempt(connection: BackendConnection): void {
     const x = this.#exchange;
     const { route } = x;
     this.#connection = connection;
@@ -81,14 +80,14 @@ export class HttpRelay implements ConnectionOwner {
   }
 
   /** Begins another attempt with the request as it was sent before. */
-  startAgain(connection: Http1Connection): void {
+  startAgain(connection: BackendConnection): void {
     connection.out = this.#sent.out;
     connection.outLength = this.#sent.outLength;
     this.#attempt(connection);
   }
 
   /** The body that came with the head joins it in one write if it fits; it stays in `out` for another attempt. */
-  #takeFirstBody(connection: Http1Connection): void {
+  #takeFirstBody(connection: BackendConnection): void {
     const first = this.#exchange.firstBody;
     const length = first.end - first.start;
     if (length <= connection.out.length - connection.outLength) {
@@ -146,7 +145,7 @@ export class HttpRelay implements ConnectionOwner {
     this.#afterConnect(this.#connection!);
   }
 
-  #afterConnect(connection: Http1Connection): void {
+  #afterConnect(connection: BackendConnection): void {
     const queue = this.#queue;
     let isFlushed = true;
     if (queue !== null) {
@@ -201,7 +200,7 @@ export class HttpRelay implements ConnectionOwner {
     if (!isFlushed) this.#lent = connection.keepBytes();
     if (!this.#exchange.isBodyComplete) connection.mustClose = true;
     this.#detach();
-    connection.backend.release(connection);
+    connection.complete();
     this.#outcome.onComplete(this.#exchange, atOnce);
   }
 

@@ -1,0 +1,88 @@
+/**
+ * The HTTP/2 connections of one worker to one backend: as few as the backend's
+ * limit of streams allows. Another is opened when none has room, and let go
+ * when it has rested for the pool's `idle`.
+ */
+import { AgeList } from '../../base/age-list.ts';
+import type { TimerWheel } from '../../base/timer-wheel.ts';
+import type { Backend } from './backend.ts';
+import { Http2Connection, type Http2ConnectionKeeper } from './http2-connection.ts';
+import type { Http2Request } from './http2-request.ts';
+
+export class Http2Connections implements Http2ConnectionKeeper {
+  idleMs: number;
+  readonly #backend: Backend;
+  readonly #wheel: TimerWheel;
+  readonly #open = new AgeList<Http2Connection>();
+  /** What the backend last said. */
+  #streamsMax = Infinity;
+  #idle = 0;
+
+  constructor(backend: Backend, idleMs: number, wheel: TimerWheel) {
+    this.#backend = backend;
+    this.idleMs = idleMs;
+    this.#wheel = wheel;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get idle(): number {
+    return this.#idle;
+  }
+
+  /** A stream of a connection that is there; null: none has room. The oldest first, so that others come to rest. */
+  take(): Http2Request | null {
+    for (const connection of this.#open) if (connection.hasRoom) return connection.request();
+    return null;
+  }
+
+  get hasRoom(): boolean {
+    for (const connection of this.#open) if (connection.hasRoom) return true;
+    return false;
+  }
+
+  /** A stream of a new connection, whose place was taken. */
+  open(host: string, port: number, connectTimeoutMs: number): Http2Request {
+    const connection = new Http2Connection(this.#backend, host, port, connectTimeoutMs, this.#streamsMax, this.#wheel, this);
+    this.#open.add(connection);
+    return connection.request();
+  }
+
+  onIdle(): void {
+    this.#idle++;
+    this.#backend.onHttp2Idle(1);
+  }
+
+  onBusy(): void {
+    this.#idle--;
+    this.#backend.onHttp2Idle(-1);
+  }
+
+  onStreamsMax(streamsMax: number): void {
+    this.#streamsMax = streamsMax;
+  }
+
+  onClosed(connection: Http2Connection): void {
+    this.#open.delete(connection);
+    if (!connection.isIdle) return;
+    connection.isIdle = false;
+    this.onBusy();
+  }
+
+  /** Closes up to `count` that rest. */
+  closeIdle(count: number): void {
+    let left = count;
+    for (const connection of [...this.#open]) if (connection.isIdle && left-- > 0) connection.close();
+  }
+
+  /** Nothing new; each is closed when its last stream is over. */
+  leave(): void {
+    for (const connection of [...this.#open]) connection.leave();
+  }
+
+  cut(why: string): void {
+    for (const connection of [...this.#open]) connection.cut(why);
+  }
+}

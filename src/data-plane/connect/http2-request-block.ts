@@ -1,0 +1,98 @@
+/**
+ * The head of a request, as it was built for a backend in HTTP/1.1 form, as a
+ * field block of HTTP/2 (RFC 9113 §8.3.1): the request line and Host become
+ * pseudo-fields, what speaks of one connection of HTTP/1.1 is left out (§8.2.2).
+ */
+import { equalsWord, latin1, SPACE } from '../parse/bytes.ts';
+import { FieldLines, scanFieldLines } from '../parse/field-lines.ts';
+import { FIELD } from '../parse/field-names.ts';
+import type { HpackEncoder } from '../parse/hpack-encoder.ts';
+import type { OutBytes } from '../parse/out-bytes.ts';
+
+const PSEUDO = Buffer.from(':method:scheme:path:authorityhttphttps', 'latin1');
+const METHOD_END = 7;
+const SCHEME_END = 14;
+const PATH_END = 19;
+const AUTHORITY_END = 29;
+const HTTP_END = 33;
+const HTTPS_END = 38;
+
+const lines = new FieldLines();
+
+/** What the head says of the body behind it. */
+export interface RequestBlock {
+  /** Where the head ends in its bytes. */
+  bodyStart: number;
+  isChunked: boolean;
+  /** -1: it says none. */
+  contentLength: number;
+}
+
+const block: RequestBlock = { bodyStart: 0, isChunked: false, contentLength: -1 };
+
+/** Puts the block of the head in bytes[0, end), which is one of ours, behind `out`. The result is filled anew by the next call. */
+export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buffer, end: number, isSecure: boolean): RequestBlock {
+  const methodEnd = bytes.indexOf(SPACE);
+  const targetEnd = bytes.indexOf(SPACE, methodEnd + 1);
+  const fieldsStart = bytes.indexOf(10, targetEnd) + 1;
+  block.bodyStart = scanFieldLines(bytes, fieldsStart, end, 0, lines);
+  if (methodEnd < 1 || targetEnd < 1 || block.bodyStart < 1) throw new Error('a request head of ours cannot be read');
+  block.isChunked = false;
+  block.contentLength = -1;
+  encoder.begin(out);
+  encoder.namedField(out, PSEUDO, 0, METHOD_END, bytes, 0, methodEnd);
+  encoder.field(out, PSEUDO, METHOD_END, SCHEME_END, isSecure ? HTTP_END : AUTHORITY_END, isSecure ? HTTPS_END : HTTP_END);
+  encoder.namedField(out, PSEUDO, SCHEME_END, PATH_END, bytes, methodEnd + 1, targetEnd);
+  const host = lines.indexOf(FIELD.host);
+  if (host !== -1 && lines.valueEnd[host]! > lines.valueStart[host]!) encoder.namedField(out, PSEUDO, PATH_END, AUTHORITY_END, bytes, lines.valueStart[host]!, lines.valueEnd[host]!);
+  for (let i = 0; i < lines.count; i++) {
+    if (passes(bytes, i)) encoder.field(out, bytes, lines.nameStart[i]!, lines.nameEnd[i]!, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(bytes, i));
+  }
+  return block;
+}
+
+function passes(bytes: Buffer, index: number): boolean {
+  switch (lines.id[index]) {
+    case FIELD.host:
+    case FIELD.connection:
+    case FIELD.keepAlive:
+    case FIELD.proxyConnection:
+    case FIELD.upgrade:
+    case FIELD.http2Settings:
+      return false;
+    case FIELD.transferEncoding:
+      block.isChunked = true;
+      return false;
+    case FIELD.te:
+      return equalsWord(bytes, lines.valueStart[index]!, lines.valueEnd[index]!, 'trailers');
+    case FIELD.contentLength:
+      block.contentLength = Number(latin1(bytes, lines.valueStart[index]!, lines.valueEnd[index]!));
+      return true;
+    default:
+      return true;
+  }
+}
+
+/** Requests of many clients share the table: by what a block of their own costs, one could find out another's (RFC 7541 §7.1). */
+function isSecret(bytes: Buffer, index: number): boolean {
+  const start = lines.nameStart[index]!;
+  const end = lines.nameEnd[index]!;
+  switch (end - start) {
+    case 6:
+      return equalsWord(bytes, start, end, 'cookie');
+    case 13:
+      return equalsWord(bytes, start, end, 'authorization');
+    case 19:
+      return lines.id[index] === FIELD.proxyAuthorization;
+    default:
+      return false;
+  }
+}
+
+/** Puts a trailer section, field lines with their empty line, as a block. False: it holds nothing. */
+export function putTrailerBlock(out: OutBytes, encoder: HpackEncoder, section: Buffer): boolean {
+  if (scanFieldLines(section, 0, section.length, 0, lines) < 1 || lines.count === 0) return false;
+  encoder.begin(out);
+  for (let i = 0; i < lines.count; i++) encoder.field(out, section, lines.nameStart[i]!, lines.nameEnd[i]!, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(section, i));
+  return true;
+}
