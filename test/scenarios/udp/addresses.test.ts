@@ -49,6 +49,23 @@ test('addresses that come and go are followed', async () => {
   expect(await client.ask('c', proxy.port)).toBe('echo:c');
 });
 
+test('a datagram to an address not known yet has it looked for at once', async () => {
+  const addresses = ['127.0.0.1'];
+  const { proxy } = await wildcard(addresses, '0.0.0.0');
+  const client = await proxy.client();
+  for (let last = 3; last <= 5; last++) {
+    const address = `127.0.0.${last}`;
+    // A look that finds nothing is not repeated at once, lest a flood to such addresses have us look all the time.
+    await proxy.pass(1100);
+    addresses.push(address);
+    const before = proxy.dropped('unlisted-address');
+    await client.send('early', proxy.port, address);
+    await proxy.until(() => proxy.dropped('unlisted-address') > before);
+    await proxy.pass(200);
+    expect(await client.ask('a', proxy.port, address)).toBe('echo:a');
+  }
+});
+
 test('only the backend of a session is heard, and only clients that asked are spoken to', async () => {
   const { origin, proxy } = await wildcard(['127.0.0.1'], '0.0.0.0');
   const client = await proxy.client();

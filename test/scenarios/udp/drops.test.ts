@@ -3,6 +3,7 @@ import { Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, expect, test, vi } from 'vitest';
 import { DATAGRAM_BYTES_MAX } from '../../../src/net/udp-socket.ts';
+import type { BackendRow } from '../../../src/shared/backend-table.ts';
 import { makePool } from '../../support/engine.ts';
 import { udpListenerSpec, type UdpBackend, type UdpRig } from '../../support/udp-rig.ts';
 import { backend, rig } from '../../support/udp-scenario.ts';
@@ -99,6 +100,17 @@ test.each([
   await proxy.until(() => proxy.dropped(reason) === 1);
   expect(proxy.sessions).toBe(1);
   expect(proxy.engine.context.table.backend(0).ejected).toBe(false);
+});
+
+test('no-backend: another worker took the last place between the look and the take, and the place here is given back', async () => {
+  const { proxy } = await setUp();
+  const { table } = proxy.engine.context;
+  vi.spyOn(Object.getPrototypeOf(table.backend(0)) as BackendRow, 'takeConnection').mockReturnValueOnce(false);
+  const client = await proxy.client();
+  await client.send('x', proxy.port);
+  await proxy.until(() => proxy.dropped('no-backend') === 1);
+  expect([proxy.sessions, table.listener(0).connections, table.backend(0).inFlight]).toEqual([0, 0, 0]);
+  expect(await client.ask('a', proxy.port)).toBe('echo:a');
 });
 
 test('no-backend: none is to be had, or all are at their limit', async () => {

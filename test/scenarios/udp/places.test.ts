@@ -29,6 +29,12 @@ test('who was never answered goes first, the one longest unused', async () => {
   expect(origin.sources).toHaveLength(5);
 });
 
+test('0 is no limit', async () => {
+  const { proxy, clients } = await setUp(0);
+  for (const client of await clients(5)) await client.ask('a', proxy.port);
+  expect(proxy.sessions).toBe(5);
+});
+
 test('among answered ones the one longest unused goes', async () => {
   const { origin, proxy, clients } = await setUp(2);
   const [one, two, three] = (await clients(3)) as [UdpEnd, UdpEnd, UdpEnd];
