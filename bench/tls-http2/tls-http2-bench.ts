@@ -83,7 +83,7 @@ async function startAll(dir: string, running: Started[]): Promise<Target[]> {
       console.log(`${missing}: left out`);
       continue;
     }
-    const target = await kind.start(name, port, dir, settingsOf[kind.name]!);
+    const target = await kind.start(name, port, dir, settingsOf[kind.name]);
     running.push(target.started);
     targets.push(target);
   }

@@ -132,6 +132,10 @@ export abstract class Http2Sink extends Deadline implements AnswerSink, BodySour
     const { output } = this.client;
     if (start === end) {
       if (!isLast) return true;
+      if (this.isDeferred) {
+        this.#heldIsLast = true;
+        return false;
+      }
       putPayload(output.open(), this.id, bytes, 0, 0, true);
       this.isLocalEnded = true;
       return true;
