@@ -5,10 +5,12 @@
  * takes it. The answering half is http2-sink.ts.
  */
 import type { ErrorCode } from '../../base/errors.ts';
+import { TICK_MS } from '../../base/timer-wheel.ts';
 import { countEarlyError, logEarlyError } from '../accounting.ts';
 import { H2_ERROR, putReset } from '../parse/http2-frames.ts';
 import { METHOD, parseRequestHead, RequestHead } from '../parse/request-head.ts';
-import { errorReply, prefersJson } from '../relay/own-replies.ts';
+import { grpcTimeoutMs, replyFor } from '../relay/grpc-call.ts';
+import { errorReply, prefersJson, type OwnReply } from '../relay/own-replies.ts';
 import { filterTrailers } from '../relay/trailers.ts';
 import { closeRequestHead } from './http2-request-head.ts';
 import { Http2Sink, P } from './http2-sink.ts';
@@ -92,8 +94,21 @@ export class Http2Stream extends Http2Sink {
     }
     if (upload.dataBytes > 0 && !this.isWebSocket) this.#takeFirstBody();
     this.armForBody();
+    const deadlineMs = x.method === METHOD.post ? grpcTimeoutMs(sharedHead) : 0;
     this.client.pipeline.begin(x, sharedHead);
+    if (deadlineMs > 0 && this.phase === P.busy) this.#endBy(deadlineMs);
     if (x.totalTick !== 0 && this.phase === P.busy) this.armForBody();
+  }
+
+  /** The call has a deadline of its own; the route's may be sooner. */
+  #endBy(deadlineMs: number): void {
+    const { exchange: x } = this;
+    const tick = this.client.context.wheel.now + Math.ceil(deadlineMs / TICK_MS) + 1;
+    if (x.totalTick === 0 || tick < x.totalTick) x.totalTick = tick;
+  }
+
+  override sendOwnReply(reply: OwnReply): void {
+    super.sendOwnReply(replyFor(reply, this.exchange, sharedHead));
   }
 
   #takeFirstBody(): void {
