@@ -20,6 +20,8 @@ import { saveResult } from '../results.ts';
 const originEntry = fileURLToPath(new URL('../load/origin.ts', import.meta.url));
 const CONNECTIONS = 16;
 const STREAMS = 16;
+/** Windows of 1 MiB less one, as clients give them: with those of the standard every answer of 64 KiB would wait for its last byte. */
+const WINDOW_BITS = '20';
 const WEIR_AGAIN = 'weir again';
 /** So many turns' worth before the first one: a runtime compiles what it runs often. */
 const WARM_UP = 4;
@@ -106,7 +108,7 @@ function measure(row: Row, targets: readonly Target[], rounds: number): CostResu
 }
 
 function load(target: Target, row: Row, requests: number): void {
-  const args = ['h2load', '-n', String(requests), '-c', String(CONNECTIONS), '-m', String(STREAMS), `http://127.0.0.1:${target.port}${row.path}`];
+  const args = ['h2load', '-n', String(requests), '-c', String(CONNECTIONS), '-m', String(STREAMS), '-w', WINDOW_BITS, '-W', WINDOW_BITS, `http://127.0.0.1:${target.port}${row.path}`];
   const [program, ...rest] = pinning ? ['taskset', '-c', String(LOAD_CORE), ...args] : args;
   const { stdout } = spawnSync(program!, rest, { encoding: 'utf8' });
   if (!stdout.includes(`${requests} succeeded, 0 failed, 0 errored`)) throw new Error(`${target.name} failed requests: ${stdout}`);

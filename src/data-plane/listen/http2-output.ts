@@ -29,13 +29,13 @@ export interface OutputOwner {
   onUnblocked(): void;
 }
 
-/** DATA in the buffer and on its way to the kernel; more would only wait where it cannot be reordered. */
-const QUEUED_BYTES_MAX = 256 * 1024;
+/** DATA in the buffer and on its way to the kernel; more would only wait where it cannot be reordered, and be cold when its turn comes. */
+const QUEUED_BYTES_MAX = 128 * 1024;
 const SMALL_BYTES = 16 * 1024;
 /** That DATA, the heads of its frames, and answers' heads beside it. */
-const LARGE_BYTES = 320 * 1024;
+const LARGE_BYTES = 160 * 1024;
 const SPARE_MAX = 64;
-const SPARE_LARGE_MAX = 8;
+const SPARE_LARGE_MAX = 32;
 const URGENCIES = 8;
 /** After so many frames in a row the least urgent gets one: nobody starves. */
 const FRAMES_BEFORE_LEAST = 8;

@@ -6,7 +6,7 @@
  */
 import type { HpackEncoder } from '../parse/hpack-encoder.ts';
 import { closeHeaders, openHeaders } from '../parse/http2-frames.ts';
-import { equalsWord } from '../parse/bytes.ts';
+import { CR, equalsWord, SPACE } from '../parse/bytes.ts';
 import { FieldLines, scanFieldLines } from '../parse/field-lines.ts';
 import { FIELD } from '../parse/field-names.ts';
 import type { OutBytes } from '../parse/out-bytes.ts';
@@ -57,22 +57,25 @@ export function putTrailers(out: OutBytes, encoder: HpackEncoder, stream: number
 function putField(out: OutBytes, encoder: HpackEncoder, bytes: Buffer, fields: FieldLines, i: number): void {
   const nameStart = fields.nameStart[i]!;
   const nameEnd = fields.nameEnd[i]!;
-  const isSecret = nameEnd - nameStart === SET_COOKIE_LENGTH && equalsWord(bytes, nameStart, nameEnd, 'set-cookie');
-  encoder.field(out, bytes, nameStart, nameEnd, fields.valueStart[i]!, fields.valueEnd[i]!, isSecret);
+  encoder.field(out, bytes, nameStart, nameEnd, fields.valueStart[i]!, fields.valueEnd[i]!, isSetCookie(bytes, nameStart, nameEnd));
 }
 
 /** Lines of ours, each "Name: value" with CR LF. */
 function putLines(out: OutBytes, encoder: HpackEncoder, text: Buffer): void {
-  let start = 0;
-  while (start < text.length) {
-    const end = text.indexOf('\r\n', start, 'latin1');
-    const nameEnd = text.indexOf(COLON, start);
+  for (let start = 0; start < text.length; ) {
+    let nameEnd = start;
+    while (text[nameEnd] !== COLON) nameEnd++;
     let valueStart = nameEnd + 1;
-    while (valueStart < end && text[valueStart] === 32) valueStart++;
-    const isSecret = equalsWord(text, start, nameEnd, 'set-cookie');
-    encoder.field(out, text, start, nameEnd, valueStart, end, isSecret);
+    while (text[valueStart] === SPACE) valueStart++;
+    let end = valueStart;
+    while (end < text.length && text[end] !== CR) end++;
+    encoder.field(out, text, start, nameEnd, valueStart, end, isSetCookie(text, start, nameEnd));
     start = end + 2;
   }
+}
+
+function isSetCookie(bytes: Buffer, nameStart: number, nameEnd: number): boolean {
+  return nameEnd - nameStart === SET_COOKIE_LENGTH && equalsWord(bytes, nameStart, nameEnd, 'set-cookie');
 }
 
 /** Between us and the backend alone: its answer to the key that we made (RFC 8441 §5). */

@@ -2,12 +2,15 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Http2Output, type BodySource } from '../../../src/data-plane/listen/http2-output.ts';
 
+const FRAME_BYTES = 8192;
 const OWNER = { onWritten() {}, onBlocked() {}, onUnblocked() {} };
 
 /** A socket that takes bytes when it is told to. */
 function slowSocket(): { socket: Socket; takeAll: () => void } {
   let done: (() => void) | null = null;
-  const socket = { destroyed: false, write: (_bytes: Buffer, taken: () => void) => ((done = taken), false) } as unknown as Socket;
+  const keep = (taken: () => void): false => ((done = taken), false);
+  // By either way that writeTo goes.
+  const socket = { destroyed: false, write: (_bytes: Buffer, taken: () => void) => keep(taken), _write: (_bytes: Buffer, _encoding: string, taken: () => void) => keep(taken) } as unknown as Socket;
   return {
     socket,
     takeAll() {
@@ -35,7 +38,7 @@ class Source implements BodySource {
   }
 
   putFrame(bytesMax: number): boolean {
-    const length = Math.min(bytesMax, this.left);
+    const length = Math.min(bytesMax, FRAME_BYTES, this.left);
     const out = this.#output.open();
     out.reserve(length);
     out.length += length;
@@ -49,7 +52,7 @@ class Source implements BodySource {
 function rig(): { output: Http2Output; sent: string[]; source: (name: string, urgency: number, frames: number) => Source } {
   const output = new Http2Output(slowSocket().socket, OWNER);
   const sent: string[] = [];
-  return { output, sent, source: (name, urgency, frames) => new Source(name, urgency, frames * 16_384, output, sent) };
+  return { output, sent, source: (name, urgency, frames) => new Source(name, urgency, frames * FRAME_BYTES, output, sent) };
 }
 
 describe('DATA of several streams', () => {
@@ -57,7 +60,7 @@ describe('DATA of several streams', () => {
     const { output, sent, source } = rig();
     output.window = 0;
     for (const name of ['a', 'b', 'c']) output.offer(source(name, 3, 3));
-    output.window = 9 * 16_384;
+    output.window = 9 * FRAME_BYTES;
     output.pump();
     expect(sent.join('')).toBe('abcabcabc');
   });
@@ -68,7 +71,7 @@ describe('DATA of several streams', () => {
     output.offer(source('z', 7, 2));
     output.offer(source('m', 3, 3));
     output.offer(source('u', 0, 20));
-    output.window = 12 * 16_384;
+    output.window = 12 * FRAME_BYTES;
     output.pump();
     expect(sent.join('')).toBe('uuuuuuuuzuuu');
   });
