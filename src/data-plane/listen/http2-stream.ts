@@ -158,7 +158,8 @@ export class Http2Stream extends Http2Sink {
     x.requestBodyBytes = upload.dataBytes;
     x.isBodyComplete = this.isRemoteEnded;
     const isTaken = upload.end === upload.start || x.relay.sendBody(upload.bytes, upload.start, upload.end);
-    upload.letGo();
+    if (isTaken) upload.free();
+    else upload.letGo();
     if (isTaken) this.#returnWindow(length);
     else this.#owed += length;
     this.armForBody();
@@ -177,7 +178,8 @@ export class Http2Stream extends Http2Sink {
     const length = upload.take(false);
     x.requestBodyBytes += length;
     const isTaken = length === 0 || x.relay.sendTunnel(upload.bytes, upload.start, upload.end);
-    upload.letGo();
+    if (isTaken) upload.free();
+    else upload.letGo();
     if (isTaken) this.#returnWindow(length);
     else this.#owed += length;
     if (this.isRemoteEnded) x.relay.endTunnel();

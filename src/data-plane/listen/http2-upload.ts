@@ -5,11 +5,14 @@
  * keeps one and opens it anew for each request.
  */
 import type { ErrorCode } from '../../base/errors.ts';
+import { freeRead } from '../../net/read-from.ts';
 
 /** A chunk's size and its line's end go before the data. */
 const HEADROOM = 10;
 /** The end of the last chunk, and of the body. */
 const TAILROOM = 7;
+/** From here on memory is worth giving back (read-from.ts). */
+const LARGE_PIECE_BYTES = 8 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 const LAST_CHUNK = '0\r\n';
 
@@ -56,8 +59,10 @@ export class Http2Upload {
     const at = HEADROOM + this.gatheredBytes;
     const needed = at + end - start + TAILROOM;
     if (this.#gathered.length < needed) {
-      // The first piece of a read is usually its only one.
-      const larger = Buffer.allocUnsafe(this.gatheredBytes === 0 ? needed : needed * 2);
+      // Of a large body the rest of the read is likely to be, too; the first piece of a small one is usually its only one.
+      const isLarge = end - start >= LARGE_PIECE_BYTES;
+      const size = isLarge ? Math.max(needed, at + bytes.length - start + TAILROOM) : this.gatheredBytes === 0 ? needed : needed * 2;
+      const larger = isLarge ? Buffer.allocUnsafeSlow(size) : Buffer.allocUnsafe(size);
       if (this.gatheredBytes > 0) this.#gathered.copy(larger, HEADROOM, HEADROOM, at);
       this.#gathered = larger;
     }
@@ -93,6 +98,12 @@ export class Http2Upload {
     this.bytes = Buffer.concat([bytes.subarray(this.start, this.end), trailer]);
     this.start = 0;
     this.end = this.bytes.length;
+  }
+
+  /** The backend's socket has taken the run. */
+  free(): void {
+    freeRead(this.bytes);
+    this.bytes = NO_BYTES;
   }
 
   letGo(): void {

@@ -1,3 +1,4 @@
+import { connect } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import { FLAG, FRAME, H2_ERROR } from '../../../src/data-plane/parse/http2-frames.ts';
 import { OK } from '../../support/engine-scenario.ts';
@@ -54,6 +55,37 @@ describe('a proxy that stops', () => {
     expect((await client.answer(3)).body).toBe('ok');
     client.send(http2Frame(FRAME.ping, FLAG.ack, 0, (await drainPing(client)).payload));
     expect(await client.goaway()).toMatchObject({ code: H2_ERROR.noError, last: 3 });
+  });
+});
+
+describe('a client of others', () => {
+  it('loses nothing to a proxy that stops', async () => {
+    const s = await http2Scenario(() => OK);
+    const session = connect(`http://127.0.0.1:${s.port}`);
+    let isTold = false;
+    session.on('goaway', () => (isTold = true));
+    const answers: Promise<number>[] = [];
+    const ask = (): void => {
+      const stream = session.request({ ':path': '/' });
+      answers.push(
+        new Promise((resolve, reject) => {
+          stream.on('response', (fields) => resolve(fields[':status'] ?? 0));
+          // Opened, but not sent any more, or refused: known to be nobody's doing, and free to be sent elsewhere.
+          stream.on('error', (error) => (stream.rstCode === H2_ERROR.refusedStream ? resolve(0) : reject(error)));
+          stream.resume();
+        }),
+      );
+    };
+    for (let wave = 0; !isTold; wave++) {
+      for (let i = 0; i < 5; i++) ask();
+      if (wave === 10) s.engine.plane.stop();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const statuses = await Promise.all(answers);
+    expect(statuses.filter((status) => status !== 0 && status !== 200)).toEqual([]);
+    expect(s.origin.seen).toHaveLength(statuses.filter((status) => status === 200).length);
+    await expect.poll(() => s.engine.plane.openConnections).toBe(0);
+    session.destroy();
   });
 });
 
