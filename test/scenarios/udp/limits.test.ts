@@ -112,7 +112,6 @@ test('each session has its line in the access log when the proxy ends', async ()
   expect(lines.length).toBeGreaterThan(100);
   const backend = `127.0.0.1:${origin.port}`;
   for (const line of lines) expect(line).toMatchObject({ listener: 'dns', pool: 'dns', backend, client: '127.0.0.1', method: 'UDP', target: '-', httpVersion: null, status: 0, attempts: 1 });
-  expect(lines.filter(({ error }) => error === 'evicted').every(({ bytesIn }) => Number(bytesIn) >= 5)).toBe(true);
   expect(lines.filter(({ error }) => error === 'evicted').length).toBeGreaterThan(100);
   expect(lines.filter(({ error, bytesOut }) => error !== 'evicted' && Number(bytesOut) > 0).length).toBeGreaterThanOrEqual(ANSWERED);
 });
