@@ -89,8 +89,11 @@ describe('a role pool', () => {
     tier.claim(B);
     expect(tier.serving).toEqual([B, B]);
     expect(a!.keeper.get('db')!.status).toMatchObject({ primary: B, byTier: false });
+    const told = [a!, b!].map(({ events }) => events.length);
     for (const member of [a!, b!]) member.isCut = false;
     expect(await tier.watch(10_000)).toEqual([B]);
+    // Not for a moment either.
+    expect([a!, b!].map(({ events }) => events.length)).toEqual(told);
     expect(a!.keeper.get('db')!.status).toMatchObject({ primary: B, byTier: true, phase: 'admitted' });
   });
 
@@ -242,10 +245,11 @@ describe('a fence', () => {
 describe('the record of a pool that has no role any more', () => {
   it('goes once every member runs that config, after a lease', async () => {
     const [a, b] = await started(['a', 'b']);
+    const epoch = epochOf(b!);
     a!.dropRole('b');
     await tier.clock.advance(4 * LEASE_MS);
-    // The other one still goes by it.
-    expect(tier.members[0]!.record).toMatchObject({ address: A, phase: 'admitted' });
+    // The other one still goes by it, and never had to bring it back.
+    expect(tier.members[0]!.record).toMatchObject({ address: A, phase: 'admitted', epoch });
     expect(b!.serving).toBe(A);
     b!.dropRole('b');
     await tier.clock.advance(LEASE_MS - 100);

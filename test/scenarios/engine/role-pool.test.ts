@@ -71,3 +71,19 @@ test('a session of udp ends, and the next datagram begins one with the next prim
   former.close();
   next.close();
 });
+
+test('what is open to a backend that leaves the config while it is withdrawn ends with it', async () => {
+  const s = await tcpScenario([echo, echo], { pool });
+  const { table } = s.engine.context;
+  const [stays, leaves] = [table.backend(0), table.backend(1)];
+  stays.withdrawn = true;
+  table.pool(0).bumpEpoch();
+  const client = await s.client();
+  client.send('x');
+  await client.until((received) => received === 'x');
+  expect(leaves.connections).toBe(1);
+  leaves.withdrawn = true;
+  await s.reload({ pool: { backends: [{ port: s.origins[0]!.port }] } });
+  await until(() => leaves.connections === 0 && client.isClosed);
+  expect(client.error?.code).toBe('ECONNRESET');
+});

@@ -3,9 +3,11 @@ import { expect, test } from 'vitest';
 import { BACKEND_FAILURES, backendColumns, listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
 import { DeafBackend } from '../../support/deaf-backend.ts';
 import { makeRoute } from '../../support/engine.ts';
-import { echo, listenerCount, openConnections, tcpScenario, until, type TcpScenario } from '../../support/tcp-scenario.ts';
+import { echo, listenerCount, openConnections, tcpScenario, until, type OnConnection, type TcpScenario } from '../../support/tcp-scenario.ts';
 
 const first = { name: 'first', module: null, options: {}, key: { kind: 'client-ip', name: '' } } as const;
+/** Once it was spoken to: then it is connected for certain. */
+const resets: OnConnection = (socket) => void socket.once('data', () => socket.resetAndDestroy());
 const outlier = { consecutiveFailures: 3, ejectForMs: 30_000, maxEjectedShare: 0.5 };
 
 function backendCount({ engine }: TcpScenario, row: number, column: number): number {
@@ -85,7 +87,7 @@ test('a source that no route names is reset', async () => {
 });
 
 test('a backend that resets what it took, without a byte, is ejected after so many', async () => {
-  const s = await tcpScenario([(socket) => void socket.resetAndDestroy(), echo], { pool: { outlier } });
+  const s = await tcpScenario([resets, echo], { pool: { outlier } });
   const isEjected = (): boolean => s.engine.context.table.backend(0).ejected;
   for (let i = 0; i < 20 && !isEjected(); i++) {
     const client = await s.client();
@@ -97,6 +99,19 @@ test('a backend that resets what it took, without a byte, is ejected after so ma
   const client = await s.client();
   client.send('x');
   await client.until((received) => received === 'x');
+});
+
+test('an answer in between begins the count of failures anew', async () => {
+  let count = 0;
+  const s = await tcpScenario([(socket, origin) => (count++ % 2 === 0 ? resets : echo)(socket, origin), echo], { pool: { algorithm: first, outlier } });
+  for (let i = 0; i < 8; i++) {
+    const client = await s.client();
+    client.send('x');
+    await until(() => client.isClosed || client.received === 'x');
+  }
+  expect(count).toBe(8);
+  expect(backendCount(s, 0, backendColumns.errors)).toBe(4);
+  expect(s.engine.context.table.backend(0).ejected).toBe(false);
 });
 
 test('a backend at its limit of connections is passed over; at all limits newcomers are reset', async () => {

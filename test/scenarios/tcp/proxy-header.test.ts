@@ -8,6 +8,7 @@ import { alpnExtension, helloMessage, inRecords, serverNameExtension } from '../
 import { makeRoute, RawOrigin, type ListenerPatch, type PoolPatch } from '../../support/engine.ts';
 import { freePort } from '../../support/free-port.ts';
 import { v2Header } from '../../support/proxy-bytes.ts';
+import { RecordedLines } from '../../support/recorded-lines.ts';
 import { echo, listenerCount, openConnections, tcpScenario, until, type TcpScenario } from '../../support/tcp-scenario.ts';
 
 const FROM = { sourceAddress: '192.0.2.7', sourcePort: 4711, destinationAddress: '198.51.100.1', destinationPort: 8443 };
@@ -134,6 +135,25 @@ describe('the header to the backend', () => {
     expect([header.sourceAddress, header.sourcePort, header.destinationAddress, header.destinationPort]).toEqual(['192.0.2.7', 4711, '198.51.100.1', 8443]);
     expect([header.uniqueId?.toString(), header.authority?.toString(), header.isChecked]).toEqual(['id-7', 'a.example', true]);
     expect(rest.equals(hello)).toBe(true);
+  });
+
+  it('says what the hello asks for, whatever a header that came said', async () => {
+    const routes = [makeRoute({ match: { ...match, sni: [{ kind: 'exact', value: 'b.example' }] } })];
+    await greeted({ proxyProtocol: 'v2' }, listening('require', { routes }), Buffer.concat([headerOf.v2, hello]), hello.length);
+    expect([header.uniqueId?.toString(), header.authority?.toString()]).toEqual(['id-7', 'b.example']);
+  });
+
+  it('has the id that the access log has of the connection', async () => {
+    let got = Buffer.alloc(0);
+    const routes = [makeRoute({ match: { ...match, sni: [{ kind: 'exact', value: 'b.example' }] } })];
+    const s = await tcpScenario((socket) => void socket.on('data', (part: Buffer) => (got = Buffer.concat([got, part]))), { pool: { proxyProtocol: 'v2' }, listener: { routes } });
+    const lines = new RecordedLines();
+    s.engine.context.accessLog = lines.log;
+    (await s.client()).send(hello);
+    await until(() => parseProxyHeader(got, 0, got.length, header) === 'ok');
+    s.engine.plane.cut();
+    await until(() => lines.entries.length === 1);
+    expect(lines.entries[0]).toMatchObject({ requestId: header.uniqueId!.toString(), host: 'b.example' });
   });
 
   it('is written on the connection of another attempt, once', async () => {
