@@ -4,6 +4,7 @@
  * parser of heads, rewriting, framing for the client) is one code for both.
  * Whatever could end a line early is refused here. Pure.
  */
+import { STATUS_CODES } from 'node:http';
 import { FIELD_VALUE, latin1, SPACE, TAB, TOKEN_FOLDED } from './bytes.ts';
 import { FIELD_COUNT_LIMIT } from './field-lines.ts';
 import { FIELD, fieldId, HASH_START, hashStep } from './field-names.ts';
@@ -13,6 +14,8 @@ import type { HeadLimits } from './request-head.ts';
 
 /** Where the config sets no limit: a few bytes of a block can stand for thousands. */
 const HEADER_BYTES_LIMIT = 1024 * 1024;
+/** With a reason, which may be missing by the grammar and is missed by some clients. */
+const statusLines: Buffer[] = [];
 const CHUNKED_LINE = Buffer.from('transfer-encoding: chunked\r\n', 'latin1');
 const EMPTY_LINE = Buffer.from('content-length: 0\r\n', 'latin1');
 
@@ -102,8 +105,9 @@ export class AnswerFields implements FieldSink {
     if (status === 101) return void (this.problem = 'status 101');
     this.status = status;
     const out = this.#out;
-    out.reserve(32);
-    out.length += out.bytes.write(`HTTP/1.1 ${status} \r\n`, out.length, 'latin1');
+    const line = (statusLines[status] ??= Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`, 'latin1'));
+    out.reserve(line.length);
+    out.length += line.copy(out.bytes, out.length);
   }
 
   #takeLength(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, start: number, end: number): void {

@@ -102,7 +102,7 @@ describe('an answer', () => {
     });
     const s = await inFrontOf([origin.port]);
     const answer = await s.ask('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTE: trailers\r\n\r\n');
-    expect(answer).toMatch(/^HTTP\/1\.1 103 \r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 /);
+    expect(answer).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 /);
     expect(answer).toMatch(/\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 7\r\n\r\n$/);
   });
 
@@ -155,7 +155,7 @@ describe('an answer', () => {
     });
     const s = await inFrontOf([origin.port]);
     const answer = await s.ask('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTE: trailers\r\n\r\n');
-    expect(answer.replace(/Date: .*\r\n/, '')).toMatch(/^HTTP\/1\.1 103 \r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 \r\n[^]*x-a: 1\r\n/);
+    expect(answer.replace(/Date: .*\r\n/, '')).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*x-a: 1\r\n/);
     const data = bodyOf(answer.slice(answer.indexOf('HTTP/1.1 200')));
     expect(data.replaceAll(/[0-9a-f]+\r\n([a-z]+)\r\n/g, '$1')).toBe('hello0\r\nx-sum: 7\r\n\r\n');
   });
