@@ -14,6 +14,8 @@ export class Http2Connections implements Http2ConnectionKeeper {
   readonly #backend: Backend;
   readonly #wheel: TimerWheel;
   readonly #open = new AgeList<Http2Connection>();
+  /** Had room when it was last asked; looked at first. */
+  #roomy: Http2Connection | null = null;
   /** What the backend last said. */
   #streamsMax = Infinity;
   #idle = 0;
@@ -32,15 +34,19 @@ export class Http2Connections implements Http2ConnectionKeeper {
     return this.#idle;
   }
 
-  /** A stream of a connection that is there; null: none has room. The oldest first, so that others come to rest. */
+  /** A stream of a connection that is there; null: none has room. The oldest first but for the one used last, so that others come to rest. */
   take(): Http2Request | null {
-    for (const connection of this.#open) if (connection.hasRoom) return connection.request();
+    if (this.#roomy?.hasRoom !== true) this.#roomy = this.#firstRoomy();
+    return this.#roomy === null ? null : this.#roomy.request();
+  }
+
+  #firstRoomy(): Http2Connection | null {
+    for (const connection of this.#open) if (connection.hasRoom) return connection;
     return null;
   }
 
   get hasRoom(): boolean {
-    for (const connection of this.#open) if (connection.hasRoom) return true;
-    return false;
+    return this.#firstRoomy() !== null;
   }
 
   /** A stream of a new connection, whose place was taken. */
@@ -66,6 +72,7 @@ export class Http2Connections implements Http2ConnectionKeeper {
 
   onClosed(connection: Http2Connection): void {
     this.#open.delete(connection);
+    if (this.#roomy === connection) this.#roomy = null;
     if (!connection.isIdle) return;
     connection.isIdle = false;
     this.onBusy();
