@@ -204,6 +204,10 @@ test('a listener that names an address takes its newcomers before one that liste
   }
   await engine.load([all], [makePool([one.port])]);
   expect(await (await proxy.client()).ask('c', port, '127.0.0.2')).toBe('one:c');
+  // Also if it was there first.
+  await engine.load([named], [makePool([one.port]), makePool([two.port], { name: 'other' })]);
+  await engine.load([named, all], [makePool([one.port]), makePool([two.port], { name: 'other' })]);
+  expect(await (await proxy.client()).ask('d', port, '127.0.0.2')).toBe('two:d');
 });
 
 test('a bug met with a datagram or an answer costs that datagram or session, and not the worker', async () => {

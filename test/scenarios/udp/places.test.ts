@@ -1,5 +1,6 @@
 /** limits.connections over all workers: who goes when it is full, and that forged senders push nobody out. */
 import { expect, test } from 'vitest';
+import { listenerColumns, REFUSALS } from '../../../src/shared/counter-pages.ts';
 import type { UdpBackend, UdpEnd, UdpRig } from '../../support/udp-rig.ts';
 import { backend, rig } from '../../support/udp-scenario.ts';
 
@@ -92,6 +93,8 @@ test('other workers hold the places: a newcomer waits for one of theirs, and is 
   await proxy.until(() => proxy.count('datagramsIn') === 3);
   await proxy.pass(500);
   expect(proxy.dropped('limit')).toBe(1);
+  const { cells, base } = proxy.engine.context.counters.listeners.at(0);
+  expect(cells[base + listenerColumns.refused + REFUSALS.indexOf('limit')]).toBe(1);
   row.addConnections(-2);
 });
 
