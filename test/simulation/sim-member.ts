@@ -238,9 +238,10 @@ export class SimMember implements ConfigApplier {
   /** As the process does: ready once its config runs and each check has a verdict, or a result of its own. */
   #tellState(): void {
     const isOut = this.rollout.failure?.out === true;
-    const isReady = this.#running !== null && this.rollout.notReadyReasons().length === 0 && [...this.monitor.pending()].length === 0;
-    const wasReady = this.#told === 'ready';
-    const state = isOut ? 'out' : isReady || (wasReady && this.rollout.notReadyReasons().length === 0) ? 'ready' : 'joining';
+    const mayBe = this.#running !== null && this.rollout.notReadyReasons().length === 0;
+    // Once ready, a check whose first verdict is out takes nobody away.
+    const isReady = mayBe && (this.#told === 'ready' || this.monitor.pending()[Symbol.iterator]().next().done === true);
+    const state = isOut ? 'out' : isReady ? 'ready' : 'joining';
     if (state === this.#told) return;
     this.#told = state;
     if (state !== 'out') this.link.setState(state);

@@ -96,16 +96,16 @@ describe('the heartbeat', () => {
 });
 
 describe('what is said', () => {
-  it('in one turn leaves in one call, at most 500 reports a call, with a digest on the last alone', async () => {
+  it('in one turn leaves in one call, at most 125 reports a call, with a digest on the last alone', async () => {
     const [a] = await rig.tier('a');
     const before = a!.way.calls.length;
-    for (let i = 0; i < 1200; i++) a!.link.report(report(`${i}`, 'up'));
+    for (let i = 0; i < 300; i++) a!.link.report(report(`${i}`, 'up'));
     await settle();
     const since = a!.way.calls.slice(before);
-    expect(since.map(({ reports }) => reports.length).slice(0, 3)).toEqual([500, 500, 200]);
+    expect(since.map(({ reports }) => reports.length).slice(0, 3)).toEqual([125, 125, 50]);
     expect(since.map(({ reportsDigest }) => reportsDigest !== null).slice(0, 3)).toEqual([false, false, true]);
     expect(a!.way.answers.some(({ reportsDiffer }) => reportsDiffer)).toBe(false);
-    expect(a!.verdicts.size).toBe(1200);
+    expect(a!.verdicts.size).toBe(300);
   });
 
   it('comes to the others at once by a message', async () => {
