@@ -31,7 +31,7 @@ for (let round = 0; round < ROUNDS; round++) {
   stage('all', () => {
     const { tree, problems, sha, effectiveSha } = stage('text', () => loadYaml(bytes, 'large.yaml', processSubstitutions('large.yaml', {})));
     const value = stage('schema', () => checkSchema(config, tree!, problems));
-    stage('cross-checks', () => crossCheck(value, tree!, problems, { folder: '/', pluginsDir: null, descriptorsMax: null, adminBind: null, store: null, pluginsGiven: false }));
+    stage('cross-checks', () => crossCheck(value, tree!, problems, { folder: '/', pluginsDir: null, descriptorsMax: null, adminBind: null, store: null, nowMs: Date.now(), pluginsGiven: false }));
     if (problems.hasErrors) throw new Error('the generated config does not load: the figures would mean nothing');
     const snapshot = stage('compile', () => compile(value as Config, { number: 1, sha, effectiveSha, tree: tree!, folder: '/', adminBind: null, store: null, stdoutIsTerminal: false }));
     stage('encode', () => encodeSnapshot(snapshot));

@@ -25,10 +25,12 @@ export interface ErrorSpec {
 const specs = {
   // The client's doing.
   'bad-request': { side: 'client', status: 400, retry: 'no', text: 'The request is malformed.' },
+  'plain-request': { side: 'client', status: 400, retry: 'no', text: 'This port speaks HTTPS, and the request came in plain HTTP. Ask for it with https:// in place of http://.' },
   'ambiguous-path': { side: 'client', status: 400, retry: 'no', text: 'The path reads as two different routes.' },
   'request-timeout': { side: 'client', status: 408, retry: 'no', text: 'The request took too long to arrive.' },
   'body-too-large': { side: 'client', status: 413, retry: 'no', text: 'The request body is larger than allowed.' },
   'target-too-long': { side: 'client', status: 414, retry: 'no', text: 'The request target is longer than allowed.' },
+  'misdirected-request': { side: 'client', status: 421, retry: 'no', text: 'The certificate of this connection is for another host than the request. Ask over a connection of its own.' },
   'rate-limited': { side: 'client', status: 429, retry: 'no', text: 'More requests came than this route allows. Retry-After says when to try again.' },
   'head-too-large': { side: 'client', status: 431, retry: 'no', text: 'The request header is larger than allowed.' },
   'not-implemented': { side: 'client', status: 501, retry: 'no', text: 'This method or coding is not implemented.' },

@@ -1,11 +1,13 @@
 /** A listener of a checked config → what a worker runs of it: routes in order, each with every key that its protocol has none for. */
 import type { ActionSpec, HeaderEdits, ListenerSpec, MatchSpec, RateLimitSpec, RouteSpec } from '../shared/snapshot.ts';
+import { compileTls } from './compile-tls.ts';
 import { TIMEOUT_STEP_MS } from './cross-checks.ts';
 import { routeLabels } from './route-labels.ts';
 import { httpDefaults, type Listener } from './schema/listeners.ts';
 import { sniRoutes } from './sni-routes.ts';
 import { defaultBurst } from './schema/rate-limit.ts';
 import { routeTimeouts } from './schema/routes.ts';
+import { nodeAt, type MapNode } from './yaml-tree.ts';
 
 type Route = Listener['routes'][number];
 type HttpRoute = Extract<Listener, { protocol: 'http' }>['routes'][number];
@@ -17,7 +19,7 @@ export function steps(ms: number): number {
   return Math.ceil(ms / TIMEOUT_STEP_MS) * TIMEOUT_STEP_MS;
 }
 
-export function compileListener(name: string, listener: Listener): ListenerSpec {
+export function compileListener(name: string, listener: Listener, tree: MapNode): ListenerSpec {
   const isHttp = listener.protocol === 'http';
   const isUdp = listener.protocol === 'udp';
   const { limits: otherLimits, timeouts: otherTimeouts } = httpDefaults;
@@ -29,6 +31,7 @@ export function compileListener(name: string, listener: Listener): ListenerSpec 
     binds: listener.bind,
     trustedProxies: isUdp ? [] : listener.trustedProxies,
     proxyProtocol: isUdp ? 'off' : listener.proxyProtocol,
+    tls: isUdp || listener.tls === undefined ? null : compileTls(listener.tls, isHttp, nodeAt(tree, ['listeners', name, 'tls', 'certificates'])),
     via: isHttp && listener.via,
     forwarded: isHttp && listener.forwarded,
     http2: isHttp && listener.http2,
@@ -38,6 +41,7 @@ export function compileListener(name: string, listener: Listener): ListenerSpec 
       headerCountMax: limits.headerCount,
       bodyBytesMax: limits.bodySize,
       responsesMax: limits.responses,
+      handshakesMax: limits.handshakes,
       streamsMax: limits.streams,
       resetsMax: limits.resets,
       controlFramesMax: limits.controlFrames,

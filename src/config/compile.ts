@@ -31,7 +31,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     number: options.number,
     sha: options.sha,
     effectiveSha: options.effectiveSha,
-    listeners: Object.entries(config.listeners).map(([name, listener]) => compileListener(name, listener)),
+    listeners: Object.entries(config.listeners).map(([name, listener]) => compileListener(name, listener, options.tree)),
     pools: Object.entries(config.pools).map(([name, pool]) => compilePool(name, pool, options)),
     tier: compileTier(config.tier, options),
     drain: { delayMs: config.drain.delay, timeoutMs: config.drain.timeout, removedMs: config.drain.removed },

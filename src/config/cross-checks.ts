@@ -14,6 +14,7 @@ import { shownValue, Trail } from './schema-problems.ts';
 import { sniRoutes } from './sni-routes.ts';
 import type { Config } from './schema/config.ts';
 import { isModulePath } from './schema/algorithm.ts';
+import { checkListenerTls, type CertificateReport } from './tls-checks.ts';
 import { nodeAt, type MapEntry, type MapNode, type YamlNode, type YamlPath } from './yaml-tree.ts';
 
 export interface CrossCheckOptions {
@@ -29,6 +30,8 @@ export interface CrossCheckOptions {
   readonly adminBind: BindSpec | null;
   /** Given by a flag in place of the file's `tier.store`; null: none. */
   readonly store: string | null;
+  /** Wall time: what certificates are held to. */
+  readonly nowMs: number;
 }
 
 /** The nearest name is sought in all of them, so only for as many problems as anyone reads. */
@@ -100,6 +103,7 @@ class CrossCheck {
     const at = ['listeners', name];
     this.#timeouts(listener.timeouts, () => [...at, 'timeouts']);
     this.#trusted(listener, at);
+    if ('tls' in listener && listener.tls !== undefined) checkListenerTls(listener.tls, [...at, 'tls'], this.#certificateReport);
     const use = (pool: string, place: () => YamlPath): void => {
       this.#poolExists(pool, place);
       if (listener.protocol === 'udp' && !this.#udpPools.has(pool)) this.#udpPools.set(pool, name);
@@ -130,6 +134,15 @@ class CrossCheck {
       sniNames.push(text);
     }
     if (this.#isWhole && listener.pool !== undefined) this.#reachable(() => [...at, 'pool'], cover.add(routes.length + sniNames.length, {}), 'this pool');
+  }
+
+  get #certificateReport(): CertificateReport {
+    return {
+      tree: this.#tree,
+      nowMs: this.#options.nowMs,
+      fail: (at, message, hints = {}) => this.#fail(at, message, hints, KEY),
+      warn: (at, message, hints = {}) => this.#warn(at, message, KEY, hints),
+    };
   }
 
   /** Without a sender that is trusted no header is ever read. */
@@ -282,8 +295,8 @@ class CrossCheck {
     this.#problems.error(at, 'tier.name is not set, and there is a store', { expected: 'a name that no other tier in this store has' });
   }
 
-  #fail(at: YamlPath, message: string, hints: ProblemHints = {}): void {
-    const { offset, text } = this.#place(at, message, VALUE);
+  #fail(at: YamlPath, message: string, hints: ProblemHints = {}, about: About = VALUE): void {
+    const { offset, text } = this.#place(at, message, about);
     this.#problems.error(offset, text, hints);
   }
 

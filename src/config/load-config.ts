@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { systemClock } from '../base/clock.ts';
 import type { BindSpec, Snapshot } from '../shared/snapshot.ts';
 import { checkSchema } from './check-schema.ts';
 import { compile } from './compile.ts';
@@ -39,6 +40,8 @@ export interface LoadOptions {
   readonly hashKey?: string;
   /** Whether logs go to a terminal; then they are text by default. Default false. */
   readonly stdoutIsTerminal?: boolean;
+  /** Wall time that certificates are held to. Default: now. */
+  readonly nowMs?: number;
 }
 
 export interface LoadedConfig {
@@ -92,6 +95,7 @@ export function loadConfigText(bytes: string | Uint8Array, file: string, options
       descriptorsMax: options.descriptorsMax ?? null,
       adminBind: bind,
       store: options.store ?? null,
+      nowMs: options.nowMs ?? systemClock.wallMs(),
     });
     if (!problems.hasErrors) {
       // Without errors nothing was left out, so the value is what the schema promises.

@@ -62,6 +62,14 @@ export interface BodyPart {
   end: number;
 }
 
+/** What a client over TLS asked for, and was shown. */
+export interface ShownCertificate {
+  /** In lower case; '': it gave no name. */
+  readonly serverName: string;
+  /** `host` in lower case, without port and final dot. */
+  covers(host: string): boolean;
+}
+
 const NO_BYTES = Buffer.alloc(0);
 
 export class Exchange {
@@ -89,7 +97,13 @@ export class Exchange {
   peerAddress = '';
   /** The port the client came to. */
   localPort = 0;
-  /** X-Forwarded-For, -Proto and -Port lines for an untrusted peer, the same for all its requests. */
+  /** Of the client's connection. */
+  scheme: 'http' | 'https' = 'http';
+  /** null: the connection is in the clear. */
+  shown: ShownCertificate | null = null;
+  /** X-Forwarded-Client-Cert; null: the client showed no certificate. */
+  certificateLine: Buffer | null = null;
+  /** X-Forwarded-For, -Proto and -Port lines for an untrusted peer, the one above before them; the same for all its requests. */
   forwardedLines!: Buffer;
   hasBody = false;
   /** All of the body was read from the client. */

@@ -50,6 +50,10 @@ export class Pipeline implements RelayOutcome {
     this.#context = context;
   }
 
+  protected nowMs(): number {
+    return this.#context.clock.monotonicMs();
+  }
+
   /** Takes a request whose head was just parsed into `head`; of its body, `firstBody` is there. */
   begin(x: Exchange, head: RequestHead): void {
     x.startedMs = this.#context.clock.monotonicMs();
@@ -198,7 +202,7 @@ export class Pipeline implements RelayOutcome {
     } else if (route.redirect !== null) {
       const query = this.#query.open(head, x.clientAddress);
       x.status = route.redirect.status;
-      x.client.sendOwnReply(redirectReply(route.redirect.status, route.redirect.location(query, 'http', query.authority())));
+      x.client.sendOwnReply(redirectReply(route.redirect.status, route.redirect.location(query, x.scheme, query.authority())));
     }
     this.#finish(x);
   }

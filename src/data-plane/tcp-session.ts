@@ -17,11 +17,13 @@ import type { TcpConnection, TcpConnectionOwner } from './connect/tcp-connection
 import { refuseConnection } from './listen/refuse-connection.ts';
 import { openingOf, type OpeningOwner, type OpeningRefusal, type TcpOpening } from './listen/tcp-opening.ts';
 import type { AdmittedClient, SocketListener } from './listen/socket-listener.ts';
+import type { Secured } from './listen/tls-opening.ts';
 import type { LivePool } from './live/live-pool.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import type { ClientHello } from './parse/client-hello.ts';
 import { sessionGreeting } from './relay/proxy-greeting.ts';
 import { nextId } from './relay/request-id.ts';
+import { SecureEnd } from './relay/secure-end.ts';
 import { RelayEnd } from './relay/tcp-relay.ts';
 import type { TcpPipeline } from './tcp-pipeline.ts';
 
@@ -41,7 +43,7 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   readonly localPort: number;
   readonly client: RelayEnd;
   /** The same, if something must be known of the connection before it is routed. */
-  readonly #opening: TcpOpening | null;
+  readonly #opening: TcpOpening | null = null;
   readonly #socket: Socket;
   readonly #pipeline: TcpPipeline;
   readonly #context: WorkerContext;
@@ -85,15 +87,23 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   /** As the backend was told it; '' if it was not. */
   uniqueId = '';
 
-  constructor(socket: Socket, localPort: number, listener: SocketListener<TcpSession>, pipeline: TcpPipeline, context: WorkerContext) {
+  constructor(socket: Socket, localPort: number, listener: SocketListener<TcpSession>, pipeline: TcpPipeline, context: WorkerContext, secured: Secured | null = null) {
     super();
     this.#socket = socket;
     this.localPort = localPort;
     this.listener = listener;
     this.#pipeline = pipeline;
     this.#context = context;
-    this.#opening = openingOf(socket, listener.live, this);
-    this.client = this.#opening ?? new RelayEnd(socket, this);
+    if (secured === null) this.#opening = openingOf(socket, listener.live, this);
+    else this.#takeSecured(secured);
+    this.client = secured === null ? (this.#opening ?? new RelayEnd(socket, this)) : new SecureEnd(secured.socket, this);
+  }
+
+  /** TLS has ended here: what was read for it is known already. */
+  #takeSecured({ hello, ends }: Secured): void {
+    this.hello = hello;
+    this.#ends = ends;
+    if (ends !== null) this.#clientAddress = ends.sourceAddress;
   }
 
   /** Who is at the two ends of the client's connection; null: it is gone. */

@@ -21,13 +21,14 @@ import { listenerFamilies } from './metrics/listener-families.ts';
 import { poolFamilies } from './metrics/pool-families.ts';
 import { processFamilies } from './metrics/process-families.ts';
 import { tierFamilies } from './metrics/tier-families.ts';
+import { tlsFamilies } from './metrics/tls-families.ts';
 import { udpFamilies } from './metrics/udp-families.ts';
 import { ScrapeView } from './metrics/scrape-view.ts';
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** All of ours, in the page's order. */
-export const families: readonly Family[] = [...listenerFamilies, ...http2Families, ...udpFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
+export const families: readonly Family[] = [...listenerFamilies, ...http2Families, ...udpFamilies, ...tlsFamilies, ...poolFamilies, ...backendFamilies, ...tierFamilies, ...processFamilies];
 
 const perBackend = new Set<Family>(backendFamilies);
 

@@ -61,7 +61,15 @@ export const routeColumns = {
 } as const;
 
 /** Why a listener closed a client's connection before it came to anything; order is the column order. */
-export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-header', 'client-hello'] as const;
+export const REFUSALS = ['limit', 'draining', 'no-route', 'no-backend', 'proxy-header', 'client-hello', 'tls'] as const;
+
+/**
+ * How TLS handshakes of clients ended, as labels of `tls_handshakes_total`;
+ * order is the column order. The first two are those that came about; the
+ * others say what was in the way, or who broke off.
+ */
+export const TLS_RESULTS = ['full', 'resumed', 'plain-text', 'no-tls', 'broken-hello', 'unknown-name', 'version', 'no-cipher', 'no-protocol', 'no-certificate', 'bad-certificate', 'client-alert', 'broken', 'gone', 'timeout', 'evicted'] as const;
+export type TlsResult = (typeof TLS_RESULTS)[number];
 
 /** Why a datagram was not passed on, as labels of `udp_dropped_total`; order is the column order. */
 export const DROPS = ['no-route', 'no-backend', 'limit', 'draining', 'queue-full', 'too-large', 'unlisted-address', 'no-socket', 'send-failed'] as const;
@@ -94,7 +102,8 @@ export const listenerColumns = {
   dropped: AFTER_REFUSED + 5 + DURATION_BUCKETS, // one per DROPS
   http2Connections: AFTER_DROPPED,
   http2Refused: AFTER_DROPPED + 1, // one per HTTP2_ERRORS
-  count: AFTER_DROPPED + 1 + HTTP2_ERRORS.length,
+  tlsHandshakes: AFTER_DROPPED + 1 + HTTP2_ERRORS.length, // one per TLS_RESULTS
+  count: AFTER_DROPPED + 1 + HTTP2_ERRORS.length + TLS_RESULTS.length,
 } as const;
 
 /** Cell of a listener's request counter, relative to its row. */

@@ -36,6 +36,8 @@ export interface ListenerSpec {
   readonly trustedProxies: readonly string[];
   /** A PROXY header in front of a connection: never read, read if a trusted sender sends one, or asked of each connection. */
   readonly proxyProtocol: 'off' | 'accept' | 'require';
+  /** null: clients speak in the clear. */
+  readonly tls: TlsSpec | null;
   readonly via: boolean;
   readonly forwarded: boolean;
   /** HTTP/2 is taken, too. */
@@ -51,6 +53,8 @@ export interface ListenerSpec {
     readonly streamsMax: number;
     readonly resetsMax: number;
     readonly controlFramesMax: number;
+    /** TLS handshakes under way in each worker. */
+    readonly handshakesMax: number;
   };
   readonly timeouts: {
     readonly headerMs: number;
@@ -61,6 +65,40 @@ export interface ListenerSpec {
   };
   /** In file order; `pool:` of the listener has become a last route without match. */
   readonly routes: readonly RouteSpec[];
+}
+
+/** How a listener speaks TLS. */
+export interface TlsSpec {
+  /** At least one; the first is the default. */
+  readonly certificates: readonly CertificateSpec[];
+  /** Shown to who asks for another name, or none: the default, or no certificate at all. */
+  readonly unknownName: 'default' | 'refuse';
+  readonly minVersion: TlsVersion;
+  /** As OpenSSL writes them; suites of TLS 1.3 are among them. */
+  readonly ciphers: string;
+  /** null: the runtime's. */
+  readonly curves: string | null;
+  /** The preferred first; empty: none is agreed on. */
+  readonly alpn: readonly string[];
+  /** Whose certificates clients are asked for, or must have; null: they are not asked. */
+  readonly clientAuth: { readonly mode: 'request' | 'require'; /** PEM. */ readonly ca: string } | null;
+}
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+export interface CertificateSpec {
+  /** Where it came from, as written: its label in metrics and logs. */
+  readonly label: string;
+  /** PEM: the certificate, then those that lead to its root. */
+  readonly cert: string;
+  /** PEM. Never logged, never shown. */
+  readonly key: string;
+  /** Lower case, as in the certificate: `a.example.com`, `*.example.com`, addresses. */
+  readonly names: readonly string[];
+  /** `rsa`, `ec` …: of one name there may be one certificate of each. */
+  readonly keyType: string;
+  /** Wall time. */
+  readonly expiresAtMs: number;
 }
 
 export interface RouteSpec {

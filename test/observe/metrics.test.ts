@@ -195,7 +195,7 @@ describe('docs/metrics.md', () => {
       probes_total verdict_changes_total backend_up backend_ejected backend_weight backend_in_flight backend_connections backend_requests_total
       backend_response_seconds backend_failures_total backend_retries_total backend_bytes_total config_version config_last_reload_successful
       config_last_reload_success_timestamp_seconds worker_utilization_ratio worker_restarts_total build_info
-      tier_members tier_autonomous store_operation_seconds pool_primary pool_role_epoch pool_fenced tcp_connection_seconds http2_connections_total http2_refused_total udp_sessions udp_datagrams_total udp_dropped_total`;
+      tier_members tier_autonomous store_operation_seconds pool_primary pool_role_epoch pool_fenced tcp_connection_seconds http2_connections_total http2_refused_total udp_sessions udp_datagrams_total udp_dropped_total tls_handshakes_total tls_certificate_expiry_timestamp_seconds`;
     expect(families.map(({ name }) => name).sort()).toEqual(promised.split(/\s+/).map((name) => `weir_${name}`).sort());
   });
 });

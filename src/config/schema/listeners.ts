@@ -10,6 +10,10 @@ import { alternatives, choice, choiceOrOff, duration, flag, oneOrMany, size, tex
 import { SNI_FORM, sniText } from './match.ts';
 import { Fault, note } from './notes.ts';
 import { route, tcpRoute, udpRoute } from './routes.ts';
+import { httpTls, tcpTls } from './tls.ts';
+
+/** Each of them may be made to cost memory and time before it has said who it is. */
+const handshakes = whole(1).prefault(1000).describe('TLS handshakes under way, in each worker; when full, the oldest goes for a new one.');
 
 const httpLimits = z.strictObject({
   connections: whole(0).prefault(20000).describe('Client connections, over all workers; when full, idle ones go first, then new ones are closed. 0: no limit.'),
@@ -19,9 +23,11 @@ const httpLimits = z.strictObject({
   streams: whole(0).prefault(100).describe('Requests at once on one HTTP/2 connection; more are refused, to be sent again. 0: no limit.'),
   resets: whole(0).prefault(200).describe('Streams of one HTTP/2 connection that end early in 10 s, by its client or because it broke a rule; then the connection is closed. 0: no limit.'),
   controlFrames: whole(0).prefault(2000).describe('Frames of one HTTP/2 connection that carry nothing of a request (SETTINGS, PING, PRIORITY, empty DATA, WINDOW_UPDATE beyond what answers need) in 10 s; then it is closed. 0: no limit.'),
+  handshakes,
 });
 const tcpLimits = z.strictObject({
   connections: whole(0).prefault(20000).describe('Client connections, over all workers; when full, new ones are closed. 0: no limit.'),
+  handshakes,
 });
 const udpLimits = z.strictObject({
   connections: whole(0).prefault(20000).describe('Sessions, over all workers; when full, those never answered go first, then the oldest. 0: no limit.'),
@@ -29,14 +35,14 @@ const udpLimits = z.strictObject({
 });
 
 const httpTimeouts = z.strictObject({
-  header: duration({ zero: true }).prefault('10s').describe('Until the head of a request, or a PROXY header, is whole; then 408, or a silent close if no byte came.'),
+  header: duration({ zero: true }).prefault('10s').describe('Until a PROXY header has come and a TLS handshake is done, and from then until the head of a request is whole; then 408, or a silent close if no byte came.'),
   body: duration({ zero: true }).prefault('30s').describe('Silence while a request body is due; then 408.'),
   send: duration({ zero: true }).prefault('60s').describe('The client takes no bytes of the answer.'),
   idle: duration({ zero: true }).prefault('60s').describe('Between two requests of a connection.'),
   tunnel: duration({ zero: true }).prefault('1h').describe('Silence after an upgrade.'),
 });
 const tcpTimeouts = z.strictObject({
-  header: duration({ zero: true }).prefault('10s').describe('Until the ClientHello that routes ask for, or a PROXY header, is whole; then the connection is closed.'),
+  header: duration({ zero: true }).prefault('10s').describe('Until a PROXY header, the ClientHello that routes ask for and a TLS handshake are done; then the connection is closed.'),
   idle: duration({ zero: true }).prefault('1h').describe('Silence in both directions; then the connection is closed.'),
 });
 const udpTimeouts = z.strictObject({
@@ -57,6 +63,7 @@ const httpListener = z.strictObject({
   trustedProxies: trustedProxies.describe('Networks whose X-Forwarded headers and PROXY header are believed.'),
   proxyProtocol,
   http2: flag().prefault(true).describe('Takes HTTP/2, too: in the clear from clients that begin with its preface.'),
+  tls: httpTls.optional().describe('TLS ends here; absent: clients speak in the clear.'),
   via: flag().prefault(false).describe('Adds Via.'),
   forwarded: flag().prefault(false).describe('Adds the Forwarded header of RFC 7239.'),
   limits: httpLimits.prefault({}).describe(LIMITS),
@@ -66,9 +73,10 @@ const httpListener = z.strictObject({
 });
 const tcpListener = z.strictObject({
   bind,
-  protocol: choice(['tcp']).describe('What clients speak: anything over TCP, TLS too, which is passed on as it is.'),
+  protocol: choice(['tcp']).describe('What clients speak: anything over TCP; without tls, TLS too, which is passed on as it is.'),
   trustedProxies: trustedProxies.describe('Networks whose PROXY header is believed.'),
   proxyProtocol,
+  tls: tcpTls.optional().describe('TLS ends here; absent: bytes are passed on as they come.'),
   limits: tcpLimits.prefault({}).describe(LIMITS),
   timeouts: tcpTimeouts.prefault({}).describe(TIMEOUTS),
   sni: note(z.record(sniText, poolName), { keyName: 'SNI', expected: `a map from ${SNI_FORM} to the name of a pool` })
@@ -86,7 +94,7 @@ const udpListener = z.strictObject({
   routes: z.array(udpRoute).prefault([]).describe('The first that matches wins; none: the datagram is dropped.'),
 });
 
-const maps = { http: note(httpListener, { later: ['tls'] }), tcp: note(tcpListener, { later: ['tls'] }), udp: udpListener };
+const maps = { http: httpListener, tcp: tcpListener, udp: udpListener };
 tellUnfit(maps);
 tellUnfit({ http: httpLimits, tcp: tcpLimits, udp: udpLimits });
 tellUnfit({ http: httpTimeouts, tcp: tcpTimeouts, udp: udpTimeouts });

@@ -67,7 +67,7 @@ export class Http1Client extends Http1Sink implements ReadTarget, HttpClient {
   /** Its place is wanted: closes if it is at rest and has not only just come. */
   closeAtRest(): boolean {
     if (!this.isAtRest || (this.#requests === 0 && this.context.wheel.now < this.#restTick + FRESH_TICKS)) return false;
-    this.socket.destroy();
+    this.closeSocket();
     return true;
   }
 
@@ -134,7 +134,7 @@ export class Http1Client extends Http1Sink implements ReadTarget, HttpClient {
       case S.tunnel:
         return this.exchange.relay.endTunnel();
       default:
-        this.socket.destroy();
+        this.closeSocket();
     }
   }
 
@@ -318,7 +318,7 @@ export class Http1Client extends Http1Sink implements ReadTarget, HttpClient {
   #close(): void {
     if (this.#held !== null) return this.#linger();
     this.#state = S.closed;
-    this.socket.destroy();
+    this.closeSocket();
   }
 
   /** Unread bytes would turn a close into a reset that destroys the answer: read on a while, and drop it. */
@@ -380,7 +380,7 @@ export class Http1Client extends Http1Sink implements ReadTarget, HttpClient {
       case S.tunnel:
         return this.#stall();
       default:
-        this.socket.destroy();
+        this.closeSocket();
     }
   }
 

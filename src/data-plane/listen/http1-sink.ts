@@ -54,6 +54,11 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
   protected abstract arm(delayMs: number): void;
   /** The socket has taken all that was written. */
   protected abstract onFlushed(): void;
+  /** All is said: its end, in order. */
+  protected closeSocket(): void {
+    this.socket.destroy();
+  }
+
   abstract finish(): void;
   abstract abort(): void;
   abstract startTunnel(): void;

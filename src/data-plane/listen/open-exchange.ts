@@ -1,12 +1,16 @@
 /** From a parsed head to what the pipeline and the answer are held to. */
 import { plainAddress } from '../../net/address.ts';
+import type { ProxyEnds } from '../../net/proxy-header.ts';
 import type { Exchange } from '../exchange.ts';
 import { NotedHead } from '../noted-head.ts';
 import { latin1 } from '../parse/bytes.ts';
 import { FIELD } from '../parse/field-names.ts';
 import type { RequestHead } from '../parse/request-head.ts';
+import { clientCertificateLine } from '../relay/client-certificate.ts';
 import { clientBehind } from '../route/head-query.ts';
 import type { AnswerTerms } from './http1-answer.ts';
+import type { Introduction } from './introduction.ts';
+import type { Secured } from './tls-opening.ts';
 
 /** Fills `x` (its listener is set) and `terms` for the request whose head ends at `bodyStart`. `isLogged`: there is an access log. */
 export function openExchange(x: Exchange, terms: AnswerTerms, head: RequestHead, bodyStart: number, isLogged: boolean): void {
@@ -30,6 +34,8 @@ export function openExchange(x: Exchange, terms: AnswerTerms, head: RequestHead,
   terms.closes = head.close;
 }
 
+type Scheme = Exchange['scheme'];
+
 /** Who is at the other end of a connection, in the forms it is asked for. */
 export interface Peer {
   readonly address: string;
@@ -37,20 +43,20 @@ export interface Peer {
   readonly forwardedLines: Buffer;
 }
 
-/** By port and address, so that a client that opens many connections costs one; emptied when so many clients have come to a port. */
-const peersByPort = new Map<number, Map<string, Peer>>();
+/** By port and address, one of TLS and one in the clear, so that a client that opens many connections costs one; emptied when so many clients have come to a port. */
+const peersByPort = { http: new Map<number, Map<string, Peer>>(), https: new Map<number, Map<string, Peer>>() };
 const PEERS_MAX = 4096;
 
 /** `remoteAddress` as the socket gives it. */
-export function peerOf(remoteAddress: string, localPort: number): Peer {
-  let peers = peersByPort.get(localPort);
+export function peerOf(remoteAddress: string, localPort: number, scheme: Scheme = 'http'): Peer {
+  let peers = peersByPort[scheme].get(localPort);
   if (peers === undefined) {
     peers = new Map();
-    peersByPort.set(localPort, peers);
+    peersByPort[scheme].set(localPort, peers);
   }
   let peer = peers.get(remoteAddress);
   if (peer === undefined) {
-    peer = makePeer(plainAddress(remoteAddress), localPort);
+    peer = makePeer(plainAddress(remoteAddress), localPort, scheme);
     if (peers.size >= PEERS_MAX) peers.clear();
     peers.set(remoteAddress, peer);
   }
@@ -58,9 +64,29 @@ export function peerOf(remoteAddress: string, localPort: number): Peer {
 }
 
 /** For an address and a port that others chose, which must not fill the cache. */
-export function makePeer(address: string, port: number): Peer {
-  const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `;
+export function makePeer(address: string, port: number, scheme: Scheme = 'http'): Peer {
+  const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `;
   return { address, forwardedLines: Buffer.from(text, 'latin1') };
+}
+
+/** Of a connection over TLS, made for whom a PROXY header named if there was one. */
+export function introduceSecured({ ends, localPort, hello, identity, socket, certificate }: Secured): Introduction {
+  const peer = ends === null ? peerOf(socket.remoteAddress ?? '', localPort, 'https') : makePeer(ends.sourceAddress, ends.destinationPort, 'https');
+  const certificateLine = certificate === null ? null : clientCertificateLine(certificate);
+  const known = {
+    scheme: 'https' as const,
+    shown: { serverName: hello.serverName, covers: (host: string) => identity.covers(host) },
+    localPort: ends?.destinationPort ?? localPort,
+    peerAddress: peer.address,
+    clientAddress: peer.address,
+    certificateLine,
+    forwardedLines: certificateLine === null ? peer.forwardedLines : Buffer.concat([certificateLine, peer.forwardedLines]),
+  };
+  const ownEnds = (): ProxyEnds | null => {
+    const { remoteAddress, remotePort, localAddress, localPort: port } = socket;
+    return remoteAddress === undefined || localAddress === undefined ? null : { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: port! };
+  };
+  return { peerAddress: peer.address, isSecure: true, introduce: (x) => void Object.assign(x, known), ends: () => ends ?? ownEnds() };
 }
 
 /** An upgrade to cleartext HTTP/2 would carry requests past every route (RFC 9113 §3.1 dropped it). */

@@ -1,8 +1,9 @@
 /**
  * What all listeners of connections have in common: sockets bound in every
- * worker with `reusePort`, connections that wait for `accept`, and the places
- * of `limits.connections`, which are one number over all workers. A kind
- * extends it, and says what it makes of a socket that was admitted.
+ * worker with `reusePort`, connections that wait for `accept`, the places of
+ * `limits.connections`, which are one number over all workers, and TLS until
+ * its handshake is done. A kind extends it, and says what it makes of a socket
+ * that was admitted, or secured.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { AgeList, type Aged } from '../../base/age-list.ts';
@@ -10,6 +11,7 @@ import { listenerColumns, REFUSALS } from '../../shared/counter-pages.ts';
 import type { LiveListener } from '../live/live-listener.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import type { BindAddress, Listener } from './listener.ts';
+import { TlsOpening, type Secured, type SecuringOwner } from './tls-opening.ts';
 
 /** Connections the kernel may queue; it cuts this to net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -35,7 +37,7 @@ export interface AdmittedClient<Client> extends Aged<Client> {
   cut(): void;
 }
 
-export abstract class SocketListener<Client extends AdmittedClient<Client>> implements Listener {
+export abstract class SocketListener<Client extends AdmittedClient<Client>> implements Listener, SecuringOwner {
   readonly name: string;
   live: LiveListener;
   isRetired = false;
@@ -44,6 +46,8 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
   protected abstract readonly hasRest: boolean;
   readonly #sockets = new Map<string, Server>();
   readonly #clients = new AgeList<Client>();
+  /** TLS handshakes under way; each has a place, and becomes a client. */
+  readonly #openings = new AgeList<TlsOpening>();
   /** Arrived before `accept`. */
   #waiting: { readonly socket: Socket; readonly port: number }[] = [];
   #isAccepting = false;
@@ -61,11 +65,19 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
   /** The connection of an admitted socket. `port` is the one it came to: asking the socket would be a system call for each. */
   protected abstract serve(socket: Socket, port: number): Client;
 
+  /** The same once its handshake is done. */
+  protected abstract serveSecured(secured: Secured): Client;
+
+  /** Whether a request in the clear was answered that came where TLS is spoken. */
+  answerPlain(_socket: Socket): boolean {
+    return false;
+  }
+
   /** It is among the clients now, and may end at any moment. */
   protected begin(_client: Client): void {}
 
   get openConnections(): number {
-    return this.#clients.size;
+    return this.#clients.size + this.#openings.size;
   }
 
   async bind(addresses: readonly BindAddress[]): Promise<void> {
@@ -130,6 +142,7 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
   }
 
   cut(): void {
+    for (const opening of [...this.#openings]) opening.cut();
     for (const client of [...this.#clients]) client.cut();
   }
 
@@ -139,7 +152,19 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
   }
 
   onClientClosed(client: Client): void {
-    if (!this.#clients.delete(client)) return;
+    if (this.#clients.delete(client)) this.#givePlaceBack();
+  }
+
+  onUnsecured(opening: TlsOpening): void {
+    if (this.#openings.delete(opening)) this.#givePlaceBack();
+  }
+
+  onSecured(opening: TlsOpening, secured: Secured): void {
+    if (!this.#openings.delete(opening)) return;
+    this.#enlist(this.serveSecured(secured));
+  }
+
+  #givePlaceBack(): void {
     this.live.row.addConnections(-1);
     this.live.counters[this.live.base + listenerColumns.connections]!--;
   }
@@ -169,7 +194,19 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
 
   #admit(socket: Socket, port: number): void {
     this.live.counters[this.live.base + listenerColumns.connections]!++;
-    const client = this.serve(socket, port);
+    const { tls, spec } = this.live;
+    if (tls === null) return this.#enlist(this.serve(socket, port));
+    // Who is slow to shake hands is the oldest; whoever is not is done soon.
+    if (this.#openings.size >= spec.limits.handshakesMax) for (const oldest of this.#openings) {
+      oldest.evict();
+      break;
+    }
+    const opening = new TlsOpening(socket, port, this, tls, this.context);
+    this.#openings.add(opening);
+    opening.begin();
+  }
+
+  #enlist(client: Client): void {
     this.#clients.add(client);
     this.begin(client);
   }
@@ -208,10 +245,14 @@ export abstract class SocketListener<Client extends AdmittedClient<Client>> impl
     }
   }
 
-  /** At the limit the oldest connection at rest gives its place to the new one. */
+  /** At the limit the oldest connection at rest gives its place to the new one; one of TLS that has not begun before any other. */
   #evictOne(): boolean {
-    if (!this.hasRest) return false;
     let looks = 0;
+    for (const opening of this.#openings) {
+      if (opening.closeAtRest()) return true;
+      if (++looks === EVICTION_LOOKS_MAX) return false;
+    }
+    if (!this.hasRest) return false;
     for (const client of this.#clients) {
       if (client.closeAtRest()) return true;
       if (++looks === EVICTION_LOOKS_MAX) return false;

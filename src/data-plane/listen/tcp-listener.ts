@@ -10,6 +10,7 @@ import { TcpPipeline } from '../tcp-pipeline.ts';
 import { TcpSession } from '../tcp-session.ts';
 import type { ListenerKind } from './listener.ts';
 import { SocketListener } from './socket-listener.ts';
+import type { Secured } from './tls-opening.ts';
 
 export class TcpListener extends SocketListener<TcpSession> {
   /** A silence may be part of any protocol: when all places are taken, newcomers are closed. */
@@ -23,6 +24,10 @@ export class TcpListener extends SocketListener<TcpSession> {
 
   protected serve(socket: Socket, port: number): TcpSession {
     return new TcpSession(socket, port, this, this.#pipeline, this.context);
+  }
+
+  protected serveSecured(secured: Secured): TcpSession {
+    return new TcpSession(secured.socket, secured.localPort, this, this.#pipeline, this.context, secured);
   }
 
   protected override begin(session: TcpSession): void {

@@ -3,6 +3,7 @@
  * that traffic goes on, and swapped in whole. Backends are taken over from the
  * running one by their rows, with their connections.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { yieldToLoop } from '../../base/clock.ts';
 import type { SnapshotRows } from '../../shared/thread-messages.ts';
 import { isShared, type ListenerSpec, type PoolSpec, type Snapshot, type TierSpec } from '../../shared/snapshot.ts';
@@ -14,6 +15,7 @@ import { compileRoutesSliced } from '../route/route-table.ts';
 import { LiveListener } from './live-listener.ts';
 import { LivePool } from './live-pool.ts';
 import { LiveRoute } from './live-route.ts';
+import { LiveTls } from './live-tls.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** Parts made between two turns of the loop: about 2 ms. */
@@ -90,7 +92,14 @@ class LiveConfigBuilder {
       routes.push(new LiveRoute(route, routeRow, counters.routes.at(routeRow), pool, limit));
       if (this.#isTurnOver()) await yieldToLoop();
     }
-    return new LiveListener(spec, table.listener(row), counters.listeners.at(row), await compileRoutesSliced(spec.routes, clock), routes);
+    return new LiveListener(spec, table.listener(row), counters.listeners.at(row), await compileRoutesSliced(spec.routes, clock), routes, await this.#tls(spec));
+  }
+
+  /** The running one, with its keys for tickets, if nothing of it changes. */
+  async #tls({ name, tls }: ListenerSpec): Promise<LiveTls | null> {
+    if (tls === null) return null;
+    const running = this.#previous?.listeners.get(name)?.tls ?? null;
+    return running !== null && isDeepStrictEqual(running.spec, tls) ? running : LiveTls.make(tls);
   }
 
   #poolEnvironment(backends: readonly Backend[]): ConstructorParameters<typeof PoolBalancer>[1] {

@@ -5,6 +5,7 @@ import type { ListenerSpec } from '../../shared/snapshot.ts';
 import type { RouteTable } from '../route/route-query.ts';
 import { firstHelloRoute } from '../route/route-table.ts';
 import type { LiveRoute } from './live-route.ts';
+import type { LiveTls } from './live-tls.ts';
 
 export class LiveListener {
   readonly spec: ListenerSpec;
@@ -15,16 +16,19 @@ export class LiveListener {
   readonly table: RouteTable;
   readonly routes: readonly LiveRoute[];
   readonly trusted: AddressSet;
+  /** null: clients speak in the clear. */
+  readonly tls: LiveTls | null;
   /** Index of the first route that cannot be judged before the ClientHello was read; behind the last if none is. */
   readonly firstHelloRoute: number;
 
-  constructor(spec: ListenerSpec, row: ListenerRow, counters: { cells: Float64Array; base: number }, table: RouteTable, routes: readonly LiveRoute[]) {
+  constructor(spec: ListenerSpec, row: ListenerRow, counters: { cells: Float64Array; base: number }, table: RouteTable, routes: readonly LiveRoute[], tls: LiveTls | null) {
     this.spec = spec;
     this.row = row;
     this.counters = counters.cells;
     this.base = counters.base;
     this.table = table;
     this.routes = routes;
+    this.tls = tls;
     this.trusted = new AddressSet(spec.trustedProxies);
     this.firstHelloRoute = firstHelloRoute(spec.routes);
   }

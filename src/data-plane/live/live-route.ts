@@ -28,7 +28,7 @@ export class LiveEdits {
   }
 }
 
-const OWN_FIELDS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-request-id'];
+const OWN_FIELDS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-request-id', 'x-forwarded-client-cert'];
 
 function fold(name: string): string {
   return name.toLowerCase().replaceAll('_', '-');

@@ -32,6 +32,7 @@ export const FIELD = {
   date: 22,
   proxyAuthenticate: 23,
   proxyAuthorization: 24,
+  xForwardedClientCert: 25,
 } as const;
 
 const names: readonly (readonly [string, number])[] = [
@@ -58,6 +59,7 @@ const names: readonly (readonly [string, number])[] = [
   ['date', FIELD.date],
   ['proxy-authenticate', FIELD.proxyAuthenticate],
   ['proxy-authorization', FIELD.proxyAuthorization],
+  ['x-forwarded-client-cert', FIELD.xForwardedClientCert],
 ];
 
 /** Start value of the hash a name's scan makes, and one step of it; the scan in field-lines.ts has the step inlined. */

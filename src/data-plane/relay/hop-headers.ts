@@ -26,6 +26,7 @@ requestRule[FIELD.xForwardedPort] = DROP_UNTRUSTED;
 requestRule[FIELD.xRequestId] = DROP_UNTRUSTED;
 requestRule[FIELD.forwarded] = DROP_UNTRUSTED;
 requestRule[FIELD.xRealIp] = DROP_UNTRUSTED;
+requestRule[FIELD.xForwardedClientCert] = DROP_UNTRUSTED;
 
 /** Fields a Connection field may not take away: they frame or route the message, or are ours. */
 const protectedFromNomination = new Uint8Array(256);

@@ -49,7 +49,7 @@ export function buildRequestHead(exchange: Exchange, head: RequestHead, newTarge
   const { fields, bytes } = head;
   const headBytes = exchange.requestEnd - exchange.requestStart;
   // Nearly the whole head can be the authority of an absolute target: it goes to Host, X-Forwarded-Host and Forwarded.
-  const most = headBytes * 3 + ADDED_BYTES_MAX + exchange.peerAddress.length + (newTarget?.length ?? 0) + (edits?.bytesMax ?? 0) + bodyRoom;
+  const most = headBytes * 3 + ADDED_BYTES_MAX + exchange.forwardedLines.length + exchange.peerAddress.length + (newTarget?.length ?? 0) + (edits?.bytesMax ?? 0) + bodyRoom;
   if (target.out.length < most) target.out = Buffer.allocUnsafeSlow(most);
   out = target.out;
   at = 0;
@@ -188,11 +188,13 @@ function putOwnFieldsSlowly(exchange: Exchange, head: RequestHead, edits: LiveEd
     }
     putText(`X-Forwarded-For: ${[...chain, exchange.peerAddress].join(', ')}\r\n`);
   }
-  if (wants('x-forwarded-proto') && !came(FIELD.xForwardedProto)) putText('X-Forwarded-Proto: http\r\n');
+  if (wants('x-forwarded-proto') && !came(FIELD.xForwardedProto)) putText(`X-Forwarded-Proto: ${exchange.scheme}\r\n`);
   if (wants('x-forwarded-port') && !came(FIELD.xForwardedPort)) putText(`X-Forwarded-Port: ${exchange.localPort}\r\n`);
   if (wants('x-forwarded-host') && !came(FIELD.xForwardedHost) && head.authorityEnd > head.authorityStart) {
     putLine(FORWARDED_HOST, latin1(bytes, head.authorityStart, head.authorityEnd));
   }
+  // What a trusted peer says of its client stays, in a line before ours.
+  if (exchange.certificateLine !== null && wants('x-forwarded-client-cert')) put(exchange.certificateLine);
   if (wants('x-request-id') && !came(FIELD.xRequestId)) {
     putRequestId();
   }
@@ -202,7 +204,7 @@ function putOwnFieldsSlowly(exchange: Exchange, head: RequestHead, edits: LiveEd
 function forwardedLine(exchange: Exchange, head: RequestHead): string {
   const address = exchange.peerAddress.includes(':') ? `"[${exchange.peerAddress}]"` : exchange.peerAddress;
   const authority = latin1(head.bytes, head.authorityStart, head.authorityEnd);
-  return `Forwarded: for=${address};proto=http${authority === '' ? '' : `;host="${authority}"`}`;
+  return `Forwarded: for=${address};proto=${exchange.scheme}${authority === '' ? '' : `;host="${authority}"`}`;
 }
 
 function putRequestId(): void {

@@ -109,6 +109,10 @@ export class RelayEnd implements ReadTarget {
   /** FIN, if all was read and written; the kernel makes it RST where its peer had more to say. */
   close(): void {
     this.#letGo();
+    this.closeSocket();
+  }
+
+  protected closeSocket(): void {
     this.socket.destroy();
   }
 

@@ -32,10 +32,7 @@ export class HeadQuery implements RouteQuery {
   }
 
   host(): string {
-    const head = this.#head;
-    const end = hostEnd(head.bytes, head.authorityStart, head.authorityEnd);
-    const host = latin1(head.bytes, head.authorityStart, end).toLowerCase();
-    return host.endsWith('.') ? host.slice(0, -1) : host;
+    return authorityHost(this.#head);
   }
 
   path(): string {
@@ -66,6 +63,13 @@ export class HeadQuery implements RouteQuery {
   authority(): string {
     return latin1(this.#head.bytes, this.#head.authorityStart, this.#head.authorityEnd);
   }
+}
+
+/** In lower case, without port and final dot; '' if there is none. */
+export function authorityHost(head: RequestHead): string {
+  const end = hostEnd(head.bytes, head.authorityStart, head.authorityEnd);
+  const host = latin1(head.bytes, head.authorityStart, end).toLowerCase();
+  return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
 /** The rightmost untrusted address, for a peer that is trusted. */

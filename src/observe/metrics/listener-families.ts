@@ -81,7 +81,7 @@ export const listenerFamilies: readonly Family[] = [
   {
     name: 'weir_listener_refused_total',
     type: 'counter',
-    help: 'Client connections closed before they came to anything: the limit was reached, the proxy was draining; of tcp, no route matched, or no backend took it.',
+    help: 'Client connections closed before they came to anything: the limit was reached, the proxy was draining, a TLS handshake did not come about; of tcp, no route matched, or no backend took it.',
     labels: ['listener', 'reason'],
     rows: listenerRows,
     put(view, i, put) {

@@ -29,7 +29,7 @@ describe('a listener', () => {
   });
 
   it('takes each limit, and 0 for none', () => {
-    expect(listenerOf('limits: { connections: 0, headerSize: 64KiB, headerCount: 5, bodySize: 1MB }').limits).toEqual({ connections: 0, headerBytesMax: 65_536, headerCountMax: 5, bodyBytesMax: 1_000_000, responsesMax: 0, streamsMax: 100, resetsMax: 200, controlFramesMax: 2000 });
+    expect(listenerOf('limits: { connections: 0, headerSize: 64KiB, headerCount: 5, bodySize: 1MB }').limits).toEqual({ connections: 0, headerBytesMax: 65_536, headerCountMax: 5, bodyBytesMax: 1_000_000, responsesMax: 0, handshakesMax: 1000, streamsMax: 100, resetsMax: 200, controlFramesMax: 2000 });
   });
 
   it.each(['headerSize: 0', 'headerSize: 2MiB', 'headerCount: 0', 'connections: -1', 'bodySize: -1B'])('refuses the limit %s', (limit) => {

@@ -1,0 +1,123 @@
+/**
+ * The TLS end of an accepted connection. Made once its ClientHello has come,
+ * by whoever peeked at it; used like the socket it lies over, which is read
+ * and written by nobody else from then on. What differs from a plain socket is
+ * dealt with here, so that its users need not know: a reset goes to the
+ * connection itself, and an end in order says so in TLS, too, since a client
+ * takes an end without it for a cut (RFC 8446 §6.1).
+ *
+ * What is heard of a handshake leans on how the runtime makes its own servers:
+ * by the event 'secure', by '_tlsError' for what goes wrong, and by the verdict
+ * on the client's certificate. A runtime without the last refuses every one.
+ */
+import type { X509Certificate } from 'node:crypto';
+import { TLSSocket, type SecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
+
+export interface SecureTerms {
+  readonly context: SecureContext;
+  /** The preferred first; empty: none is agreed on. */
+  readonly alpn: readonly string[];
+  /** Whether the client is asked for a certificate, which then has to be right, and whether it must have one. */
+  readonly clientAuth: 'off' | 'request' | 'require';
+}
+
+/** The client's certificate is not of an authority we trust, or not what it must be: `code` says why. */
+export class UnverifiedError extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`the client's certificate was refused: ${code}`);
+    this.code = code;
+  }
+}
+
+/** Hears of the handshake once. */
+export interface HandshakeTarget {
+  /** `certificate`: the client's, verified; null: it showed none. */
+  onSecured(certificate: X509Certificate | null): void;
+  /** The socket is closed, or about to be. `error` null: the client went away. */
+  onHandshakeFailed(error: NodeJS.ErrnoException | null): void;
+}
+
+/** How long the last bytes of a connection that ends may take to leave. */
+const LAST_BYTES_MS = 5000;
+
+type Done = (error?: Error | null) => void;
+
+export class SecureSocket extends TLSSocket {
+  readonly #raw: Socket;
+  #target: HandshakeTarget | null;
+  #writes = 0;
+  #afterWrites: Done | null = null;
+
+  constructor(raw: Socket, { context, alpn, clientAuth }: SecureTerms, target: HandshakeTarget) {
+    super(raw, { isServer: true, secureContext: context, requestCert: clientAuth !== 'off', rejectUnauthorized: clientAuth === 'require', ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }) });
+    this.#raw = raw;
+    this.#target = target;
+    this.on('secure', () => this.#onSecure(clientAuth));
+    // Later failures (a broken record, an alert) are told by this event alone.
+    this.on('_tlsError', (error: Error) => {
+      this.#toTarget((waiting) => waiting.onHandshakeFailed(error));
+      if (!this.destroyed) this.destroy(error);
+    });
+    this.on('error', (error) => this.#toTarget((waiting) => waiting.onHandshakeFailed(error)));
+    this.on('close', () => this.#toTarget((waiting) => waiting.onHandshakeFailed(null)));
+  }
+
+  #onSecure(clientAuth: SecureTerms['clientAuth']): void {
+    if (clientAuth === 'off') return this.#toTarget((waiting) => waiting.onSecured(null));
+    const certificate = this.getPeerX509Certificate() ?? null;
+    const fault = certificate === null ? (clientAuth === 'require' ? 'NO_CERTIFICATE' : null) : this.#verdict();
+    if (fault === null) return this.#toTarget((waiting) => waiting.onSecured(certificate));
+    const error = new UnverifiedError(fault);
+    this.#toTarget((waiting) => waiting.onHandshakeFailed(error));
+    this.destroy();
+  }
+
+  /** OpenSSL's word on the chain, that of a resumed session from when it was made; null: it is right. The runtime asks for it here, too. */
+  #verdict(): string | null {
+    const { ssl } = this as unknown as { ssl?: { verifyError?: () => NodeJS.ErrnoException | null } };
+    if (typeof ssl?.verifyError !== 'function') return 'VERDICT_UNKNOWN';
+    const error = ssl.verifyError();
+    return error === null || error === undefined ? null : (error.code ?? 'UNVERIFIED');
+  }
+
+  #toTarget(tell: (target: HandshakeTarget) => void): void {
+    const target = this.#target;
+    this.#target = null;
+    if (target !== null) tell(target);
+  }
+
+  /** Of the connection, since TLS has no such thing. */
+  override resetAndDestroy(): this {
+    this.#raw.resetAndDestroy();
+    return this;
+  }
+
+  /** The end in order: what was written, the notice of TLS, FIN, and all is let go. */
+  closeInOrder(): void {
+    if (this.destroyed) return;
+    const timer = setTimeout(() => this.destroy(), LAST_BYTES_MS);
+    this.once('close', () => clearTimeout(timer));
+    this.destroySoon();
+  }
+
+  override _write(chunk: unknown, encoding: BufferEncoding, done: Done): void {
+    this.#writes++;
+    super._write(chunk, encoding, (error) => {
+      this.#writes--;
+      done(error);
+      const waiting = this.#afterWrites;
+      if (this.#writes > 0 || waiting === null) return;
+      this.#afterWrites = null;
+      super._final(waiting);
+    });
+  }
+
+  /** Called by itself it would overtake what OpenSSL has not handed on yet. */
+  override _final(done: Done): void {
+    if (this.#writes === 0) super._final(done);
+    else this.#afterWrites = done;
+  }
+}
