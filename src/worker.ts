@@ -10,12 +10,14 @@ import { TICK_MS, TimerWheel } from './base/timer-wheel.ts';
 import { WorkerPlane } from './data-plane/worker-plane.ts';
 import type { WorkerContext } from './data-plane/live/worker-context.ts';
 import { ownAddresses } from './net/own-addresses.ts';
+import { TicketKeys } from './net/ticket-keys.ts';
 import { chooseReader } from './net/read-from.ts';
 import { chooseWriter } from './net/write-to.ts';
 import { openAccessLog } from './observe/access-log.ts';
 import { BackendTable } from './shared/backend-table.ts';
 import { CounterPages } from './shared/counter-pages.ts';
 import { LimitTable } from './shared/limit-table.ts';
+import { TicketMemory } from './shared/ticket-memory.ts';
 import { decodeSnapshot } from './shared/snapshot-codec.ts';
 import type { LogSpec } from './shared/snapshot.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './shared/thread-messages.ts';
@@ -32,6 +34,7 @@ const context: WorkerContext = {
   table: new BackendTable(),
   counters: new CounterPages(),
   limits: new LimitTable(start.limits, start.index),
+  tickets: new TicketKeys(new TicketMemory(start.tickets)),
   pluginsDir: start.pluginsDir,
   ownAddresses,
   accessLog: null,

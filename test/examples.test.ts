@@ -1,16 +1,24 @@
 /** The example configs load as they are, without so much as a warning, and say what the documents say of them. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/load-config.ts';
 import { isRolePool, type Snapshot } from '../src/shared/snapshot.ts';
 import { root } from './tidy/sources.ts';
+
+/** Made as docs/tls.md has it. */
+const certs = mkdtempSync(join(tmpdir(), 'weir-certs-'));
+const made = spawnSync('sh', [join(root, 'config/test-ca.sh'), certs], { encoding: 'utf8' });
+if (made.status !== 0) throw new Error(`config/test-ca.sh failed: ${made.stderr}`);
+afterAll(() => rmSync(certs, { recursive: true, force: true }));
 
 const folders = ['config', 'config/migrating'];
 const examples = folders.flatMap((folder) => readdirSync(join(root, folder)).filter((file) => file.endsWith('.yaml')).map((file) => `${folder}/${file}`));
 
 async function load(example: string): Promise<Snapshot> {
-  const { snapshot, problems } = await loadConfig(join(root, example));
+  const { snapshot, problems } = await loadConfig(join(root, example), { environment: { CERTS: certs } });
   expect(problems.map(({ line, message }) => `${example}:${line}: ${message}`)).toEqual([]);
   expect(snapshot).not.toBeNull();
   return snapshot!;
@@ -75,6 +83,14 @@ describe('an example config', () => {
     expect(pools.map(isRolePool)).toEqual([true, false, false, false]);
     expect(pools[1]?.proxyProtocol).toBe('v2');
     expect(pools[2]?.health.map(({ type, port }) => [type, port])).toEqual([['tcp', null], ['http', 8080]]);
+  });
+
+  it('tls: two kinds of keys for one name, clients that must be known, backends in TLS', async () => {
+    const { listeners, pools } = await load('config/tls.yaml');
+    expect(listeners.map(({ tls }) => tls?.certificates.map(({ keyType }) => keyType))).toEqual([undefined, ['ec', 'rsa'], ['ec'], ['ec']]);
+    expect(listeners[2]?.tls).toMatchObject({ minVersion: 'TLSv1.3', unknownName: 'refuse', clientAuth: { mode: 'require' } });
+    expect(listeners[1]?.routes[0]?.responseHeaders?.set).toEqual([['Strict-Transport-Security', 'max-age=31536000']]);
+    expect(pools.map(({ tls }) => tls?.serverName)).toEqual([undefined, 'localhost', undefined]);
   });
 
   it('routing: each route does what its name says', async () => {

@@ -4,6 +4,7 @@ import { findBalancer } from '../data-plane/balance/registry.ts';
 import { isRolePool, type AdminSpec, type AlgorithmSpec, type BackendSpec, type BindSpec, type LogSpec, type PoolSpec, type Snapshot, type TierSpec } from '../shared/snapshot.ts';
 import { compileHealths } from './compile-health.ts';
 import { compileListener, steps } from './compile-listener.ts';
+import { compilePoolTls } from './compile-tls.ts';
 import { isModulePath } from './schema/algorithm.ts';
 import type { Config } from './schema/config.ts';
 import { nodeAt, type MapNode } from './yaml-tree.ts';
@@ -52,6 +53,7 @@ function compilePool(name: string, pool: Pool, { folder, tree }: CompileOptions)
     algorithm: compileAlgorithm(pool.algorithm, folder),
     protocol: pool.protocol,
     proxyProtocol: pool.proxyProtocol,
+    tls: pool.tls === undefined ? null : compilePoolTls(pool.tls),
     onDown: pool.onDown,
     fence: pool.fence,
     backends: pool.backends.map(compileBackend),

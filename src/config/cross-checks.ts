@@ -14,7 +14,7 @@ import { shownValue, Trail } from './schema-problems.ts';
 import { sniRoutes } from './sni-routes.ts';
 import type { Config } from './schema/config.ts';
 import { isModulePath } from './schema/algorithm.ts';
-import { checkListenerTls, type CertificateReport } from './tls-checks.ts';
+import { checkListenerTls, checkPoolTls, type CertificateReport } from './tls-checks.ts';
 import { nodeAt, type MapEntry, type MapNode, type YamlNode, type YamlPath } from './yaml-tree.ts';
 
 export interface CrossCheckOptions {
@@ -183,6 +183,7 @@ class CrossCheck {
     this.#timeouts({ connectTimeout, idle }, () => [...at, 'connections']);
     this.#layer4(name, pool, at);
     if (pool.protocol === 'h2c') this.#http2(pool, at);
+    checkPoolTls(pool, at, this.#certificateReport);
     const algorithm = pool.algorithm?.name;
     if (algorithm !== undefined && isModulePath(algorithm)) this.#module([...at, 'algorithm'], algorithm);
     this.#programs(name, pool);
@@ -193,6 +194,7 @@ class CrossCheck {
     if (udpListener !== undefined && pool.proxyProtocol !== undefined && pool.proxyProtocol !== 'off') {
       this.#fail([...at, 'proxyProtocol'], `cannot be sent with the datagrams of listener ${udpListener}`, { expected: 'off, or another pool for the udp listener' });
     }
+    if (udpListener !== undefined && pool.tls !== undefined) this.#fail([...at, 'tls'], `does not go with the datagrams of listener ${udpListener}`, { expected: 'another pool for the udp listener' });
     const hasRole = pool.health?.some((check) => check?.role !== undefined) === true;
     if (pool.fence === true && !hasRole && this.#isWhole) this.#fail([...at, 'fence'], 'stands in a pool without role: primary', { expected: 'a health check with role: primary, or no fence' });
     else if (pool.fence === true && this.#store === 'none') this.#warn([...at, 'fence'], 'stops nothing, since there is no store to be cut off from', VALUE, { expected: 'tier.store, or no fence' });

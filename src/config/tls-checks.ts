@@ -5,12 +5,13 @@
  * pair refuses the whole config, so the one that runs goes on with its own.
  */
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { backendContextOptions } from '../net/secure-dial.ts';
 import { contextOptions } from '../net/tls-context.ts';
 import type { Loose } from './check-schema.ts';
 import type { ProblemHints } from './problems.ts';
 import { readCertificates, readKey, readPair, type ReadCertificate } from './read-certificate.ts';
 import { Fault } from './schema/notes.ts';
-import type { Tls } from './schema/tls.ts';
+import type { PoolTls, Tls } from './schema/tls.ts';
 import { nodeAt, type MapNode, type YamlPath } from './yaml-tree.ts';
 
 export interface CertificateReport {
@@ -44,6 +45,31 @@ export function checkListenerTls(tls: Loose<Tls>, at: YamlPath, report: Certific
     const options = contextOptions({ minVersion, ciphers, curves: curves ?? null }, [pair as { cert: string; key: string }]);
     if (!checkContext(options, at, report)) return;
   }
+}
+
+/** Types of probe whose protocol begins in the clear even where it goes on in TLS. */
+const PLAIN_PROBES = new Set(['mysql', 'postgres']);
+
+interface CheckedPool {
+  readonly protocol?: string | undefined;
+  readonly tls?: Loose<PoolTls> | undefined;
+  readonly proxyProtocol?: string | undefined;
+  readonly health?: readonly (Readonly<Record<string, unknown>> | undefined)[] | undefined;
+}
+
+export function checkPoolTls({ protocol, tls, proxyProtocol, health }: CheckedPool, at: YamlPath, report: CertificateReport): void {
+  if (tls === undefined) return;
+  const tlsAt = [...at, 'tls'];
+  if (proxyProtocol !== undefined && proxyProtocol !== 'off') report.fail([...at, 'proxyProtocol'], 'in front of TLS to backends is not built yet', { expected: 'off, or a pool without tls' });
+  if (protocol === 'h2c') report.fail([...at, 'protocol'], 'h2c is HTTP/2 in the clear, and the pool has tls', { expected: 'http1, or a pool without tls' });
+  for (const check of health ?? []) {
+    if (PLAIN_PROBES.has(String(check?.type))) report.fail([...at, 'health'], `probes of type ${String(check!.type)} over TLS are not built yet`, { expected: 'health: tcp, or a pool without tls' });
+  }
+  const { ca, cert, key, verify, minVersion } = tls;
+  if (verify === false) report.warn([...tlsAt, 'verify'], 'false takes any certificate: whoever is in between can be the backend', { expected: 'ca: file:PATH of the authority that signed it' });
+  if (ca !== undefined && !checkAuthorities(ca, [...tlsAt, 'ca'], report)) return;
+  if ((cert !== undefined || key !== undefined) && !checkPair({ cert, key }, tlsAt, report)) return;
+  if (minVersion !== undefined) checkContext(backendContextOptions({ ca: ca ?? null, cert: cert ?? null, key: key ?? null, minVersion }), tlsAt, report);
 }
 
 /** OpenSSL has the last word, and says what it minds. */

@@ -11,6 +11,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import { plainAddress } from '../net/address.ts';
 import type { ProxyEnds, ProxyHeader } from '../net/proxy-header.ts';
 import type { ProxyExtras, ProxyVersion } from '../net/proxy-protocol.ts';
+import { tlsFailureText } from '../net/tls-failure.ts';
 import { listenerColumns } from '../shared/counter-pages.ts';
 import type { Backend } from './connect/backend.ts';
 import type { TcpConnection, TcpConnectionOwner } from './connect/tcp-connection.ts';
@@ -23,7 +24,6 @@ import type { WorkerContext } from './live/worker-context.ts';
 import type { ClientHello } from './parse/client-hello.ts';
 import { sessionGreeting } from './relay/proxy-greeting.ts';
 import { nextId } from './relay/request-id.ts';
-import { SecureEnd } from './relay/secure-end.ts';
 import { RelayEnd } from './relay/tcp-relay.ts';
 import type { TcpPipeline } from './tcp-pipeline.ts';
 
@@ -96,7 +96,7 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     this.#context = context;
     if (secured === null) this.#opening = openingOf(socket, listener.live, this);
     else this.#takeSecured(secured);
-    this.client = secured === null ? (this.#opening ?? new RelayEnd(socket, this)) : new SecureEnd(secured.socket, this);
+    this.client = this.#opening ?? new RelayEnd(socket, this);
   }
 
   /** TLS has ended here: what was read for it is known already. */
@@ -230,9 +230,15 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     if (end === this.client) return this.#reset(end, this.connection, 'client-aborted');
     if (end !== this.connection) return;
     const cause = error?.code ?? 'closed';
-    if (this.#state === S.connecting) return this.#pipeline.onConnectFailed(this, cause === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
+    if (this.#state === S.connecting) return this.#failConnect(error, cause);
     if (!this.#hasAnswered) this.#pipeline.onLost(this, cause);
     this.#reset(end, this.client, this.#hasAnswered ? 'response-incomplete' : 'connection-lost');
+  }
+
+  #failConnect(error: Error | null, cause: string): void {
+    const tlsFailure = tlsFailureText(error, cause);
+    if (tlsFailure !== null) return this.#pipeline.onConnectFailed(this, 'backend-tls-failed', tlsFailure);
+    this.#pipeline.onConnectFailed(this, cause === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
   }
 
   /** `failed` was reset, or cannot go on: the other peer is to know the difference to an end. */

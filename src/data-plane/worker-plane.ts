@@ -110,7 +110,7 @@ export class WorkerPlane {
   }
 
   #swapBackends(former: LiveConfig | null, config: LiveConfig): void {
-    for (const pool of config.pools.values()) for (const backend of pool.backends) backend.setConnect(pool.spec.connections, pool.spec.protocol);
+    for (const pool of config.pools.values()) for (const backend of pool.backends) backend.setConnect(pool.spec.connections, pool.spec.protocol, pool.secure);
     for (const backend of config.backends.values()) backend.restore();
     if (former === null) return;
     const removed = [...former.backends].filter(([row, backend]) => config.backends.get(row) !== backend).map(([, backend]) => backend);

@@ -6,6 +6,7 @@
  */
 import { connect, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { tlsFailureText } from './tls-failure.ts';
 
 export interface DialTarget {
   /** Literal IP, without brackets. */
@@ -62,7 +63,7 @@ export function dialFailure(error: unknown): DialFailure {
 /** The same in a few words, for people. */
 export function dialFailureText(error: unknown): string {
   const code = errorCodeOf(error);
-  return failures[code]?.[1] ?? (code === '' ? 'connection failed' : `connection failed: ${code}`);
+  return failures[code]?.[1] ?? tlsFailureText(error, code) ?? (code === '' ? 'connection failed' : `connection failed: ${code}`);
 }
 
 /**

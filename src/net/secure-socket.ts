@@ -3,8 +3,8 @@
  * by whoever peeked at it; used like the socket it lies over, which is read
  * and written by nobody else from then on. What differs from a plain socket is
  * dealt with here, so that its users need not know: a reset goes to the
- * connection itself, and an end in order says so in TLS, too, since a client
- * takes an end without it for a cut (RFC 8446 §6.1).
+ * connection itself. An end in order is to be said in TLS, too, since a peer
+ * takes an end without it for a cut (RFC 8446 §6.1): `closeInOrder` does.
  *
  * What is heard of a handshake leans on how the runtime makes its own servers:
  * by the event 'secure', by '_tlsError' for what goes wrong, and by the verdict
@@ -95,14 +95,6 @@ export class SecureSocket extends TLSSocket {
     return this;
   }
 
-  /** The end in order: what was written, the notice of TLS, FIN, and all is let go. */
-  closeInOrder(): void {
-    if (this.destroyed) return;
-    const timer = setTimeout(() => this.destroy(), LAST_BYTES_MS);
-    this.once('close', () => clearTimeout(timer));
-    this.destroySoon();
-  }
-
   override _write(chunk: unknown, encoding: BufferEncoding, done: Done): void {
     this.#writes++;
     super._write(chunk, encoding, (error) => {
@@ -120,4 +112,16 @@ export class SecureSocket extends TLSSocket {
     if (this.#writes === 0) super._final(done);
     else this.#afterWrites = done;
   }
+}
+
+export function isSecure(socket: Socket): boolean {
+  return socket instanceof TLSSocket;
+}
+
+/** The end in order: what was written, the notice of TLS, FIN, and all is let go. */
+export function closeInOrder(socket: Socket): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), LAST_BYTES_MS);
+  socket.once('close', () => clearTimeout(timer));
+  socket.destroySoon();
 }

@@ -21,7 +21,7 @@ export function bucketOf(seconds: number): number {
 }
 
 /** Why a backend failed, as labels of `backend_failures_total`; order is the column order. */
-export const BACKEND_FAILURES = ['refused', 'connect-timeout', 'connect-failed', 'lost', 'response-timeout', 'malformed', 'incomplete', 'stalled'] as const;
+export const BACKEND_FAILURES = ['refused', 'connect-timeout', 'connect-failed', 'lost', 'response-timeout', 'malformed', 'incomplete', 'stalled', 'tls'] as const;
 export type BackendFailure = (typeof BACKEND_FAILURES)[number];
 
 /** Methods counted by name; any other is `other`. */

@@ -82,6 +82,21 @@ export interface TlsSpec {
   readonly alpn: readonly string[];
   /** Whose certificates clients are asked for, or must have; null: they are not asked. */
   readonly clientAuth: { readonly mode: 'request' | 'require'; /** PEM. */ readonly ca: string } | null;
+  /** Clients may take up a session again, in any worker. */
+  readonly tickets: boolean;
+}
+
+/** How a pool's backends are spoken to in TLS. */
+export interface BackendTlsSpec {
+  /** PEM of the authorities that are trusted; null: the runtime's. */
+  readonly ca: string | null;
+  /** Asked for, and what the certificate is held to; null: the backend's own name or address. */
+  readonly serverName: string | null;
+  /** PEM of what we show who asks; null: nothing. The key is never logged, never shown. */
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly verify: boolean;
+  readonly minVersion: TlsVersion;
 }
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
@@ -214,6 +229,8 @@ export interface PoolSpec {
   readonly protocol: 'http1' | 'h2c';
   /** The header that connections to its backends begin with, those of probes too. */
   readonly proxyProtocol: 'off' | 'v1' | 'v2';
+  /** null: in the clear. */
+  readonly tls: BackendTlsSpec | null;
   /** What becomes of tcp connections of a backend that goes down. */
   readonly onDown: 'keep' | 'close';
   /** A role pool that stops when this proxy is cut off from the store. */

@@ -26,6 +26,8 @@ export interface WorkerStart {
   /** Int32 cells, one a worker: counts turns of its loop, at least ten a second. */
   readonly heartbeats: SharedArrayBuffer;
   readonly limits: LimitTableMemory;
+  /** Of a TicketMemory. */
+  readonly tickets: SharedArrayBuffer;
   /** Folder that modules named by the config may load from; null: none. */
   readonly pluginsDir: string | null;
 }

@@ -89,7 +89,7 @@ describe('the page', () => {
       'weir_route_requests_total{listener="web",route="a\\"b\\\\c\\nd",code="error"}': 12,
       'weir_pool_response_seconds_sum{pool="web"}': 0.5,
       'weir_backend_requests_total{pool="web",backend="10.0.0.2:80",code="2xx"}': 14,
-      'weir_backend_failures_total{pool="web",backend="10.0.0.2:80",reason="connect"}': 6,
+      'weir_backend_failures_total{pool="web",backend="10.0.0.2:80",reason="connect"}': 8,
       'weir_backend_failures_total{pool="web",backend="10.0.0.2:80",reason="timeout"}': 4,
       'weir_backend_failures_total{pool="web",backend="10.0.0.2:80",reason="broken"}': 6,
       'weir_backend_connections{pool="web",backend="10.0.0.2:80",state="idle"}': 4,

@@ -3,6 +3,7 @@
  * no threads, a hand-made snapshot. For tests of the engine alone.
  */
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
@@ -10,10 +11,12 @@ import { TICK_MS, TimerWheel } from '../../src/base/timer-wheel.ts';
 import type { WorkerContext } from '../../src/data-plane/live/worker-context.ts';
 import { WorkerPlane } from '../../src/data-plane/worker-plane.ts';
 import { ownAddresses } from '../../src/net/own-addresses.ts';
+import { TicketKeys } from '../../src/net/ticket-keys.ts';
 import { chooseReader } from '../../src/net/read-from.ts';
 import { chooseWriter } from '../../src/net/write-to.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
 import { CounterPages } from '../../src/shared/counter-pages.ts';
+import { TicketMemory } from '../../src/shared/ticket-memory.ts';
 import { LimitTable } from '../../src/shared/limit-table.ts';
 import type { BackendSpec, ListenerSpec, PoolSpec, RouteSpec, Snapshot } from '../../src/shared/snapshot.ts';
 import type { FromWorker } from '../../src/shared/thread-messages.ts';
@@ -65,6 +68,7 @@ export function makePool(ports: readonly number[], patch: PoolPatch = {}): PoolS
     algorithm: { name: 'round-robin', module: null, options: {}, key: { kind: 'client-ip', name: '' } },
     protocol: 'http1',
     proxyProtocol: 'off',
+    tls: null,
     onDown: 'keep',
     fence: false,
     health: [],
@@ -129,6 +133,7 @@ export class Engine {
       table: new BackendTable(),
       counters: new CounterPages(),
       limits: LimitTable.create(1, new Int32Array([1, 2]), 0),
+      tickets: new TicketKeys(TicketMemory.create(randomFillSync)),
       pluginsDir: null,
       ownAddresses,
       accessLog: null,

@@ -38,6 +38,7 @@ export function plainPool(name: string, addresses: readonly string[]): PoolSpec 
     algorithm: { name: 'round-robin', module: null, options: {}, key: { kind: 'client-ip', name: '' } },
     protocol: 'http1',
     proxyProtocol: 'off',
+    tls: null,
     onDown: 'keep',
     fence: false,
     backends: addresses.map(plainBackend),

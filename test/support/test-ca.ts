@@ -71,5 +71,5 @@ export function makeTls(issued: readonly Pick<Issued, 'cert' | 'key'>[], patch: 
     const { names, keyType, expiresAtMs } = readCheckedPair(cert, key);
     return { label: `certificates[${index}]`, cert, key, names, keyType, expiresAtMs };
   });
-  return { certificates, unknownName: 'default', minVersion: 'TLSv1.2', ciphers: CIPHERS_DEFAULT, curves: null, alpn: ['http/1.1', 'http/1.0'], clientAuth: null, ...patch };
+  return { certificates, unknownName: 'default', minVersion: 'TLSv1.2', ciphers: CIPHERS_DEFAULT, curves: null, alpn: ['http/1.1', 'http/1.0'], clientAuth: null, tickets: true, ...patch };
 }

@@ -29,6 +29,7 @@ import type { ProcessLog } from '../../observe/log.ts';
 import { BackendTable } from '../../shared/backend-table.ts';
 import { adminContextOf } from './admin-context.ts';
 import { BackendsParticipant } from './backends-participant.ts';
+import { warnOfExpiry } from './certificate-expiry.ts';
 import { logParticipant } from './log-participant.ts';
 import { ProxyLife } from './proxy-life.ts';
 import { ConfigReader } from './read-config.ts';
@@ -59,6 +60,7 @@ export class ProxyProcess {
   readonly backends: BackendsParticipant;
   readonly #admin: AdminServer;
   readonly #leases: LimitLeases;
+  readonly #expiry: Timer;
   readonly #reader: ConfigReader;
   readonly #watch: FileWatch;
   readonly #context: AdminContext;
@@ -80,6 +82,7 @@ export class ProxyProcess {
     });
     this.#reader = new ConfigReader(options);
     this.backends = new BackendsParticipant({ clock, table, node, stateDir, events, log, counters: this.fleet.counters, code: { folder: dirname(resolve(options.file)), pluginsDir }, onIsolated: () => this.#tellTier() });
+    this.#expiry = warnOfExpiry(clock, log, () => this.rollout.running?.snapshot.listeners ?? []);
     this.#leases = new LimitLeases(clock, this.fleet.limits, () => this.#place?.membership ?? null);
     this.life = new ProxyLife({
       clock, events, log,
@@ -240,6 +243,7 @@ export class ProxyProcess {
     this.#watch.close();
     this.#place?.stopRollout();
     this.#leases.stop();
+    this.#expiry.cancel();
     await this.fleet.terminate();
     // Without workers a rollout under way is refused soon; only then does nobody open anything any more.
     await this.rollout.settled();

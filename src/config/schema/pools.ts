@@ -5,6 +5,7 @@ import { algorithm } from './algorithm.ts';
 import { health, HEALTH_FORM } from './health.ts';
 import { choice, choiceOrOff, duration, flag, off, oneOrMany, share, whole } from './leaves.ts';
 import { Fault, leaf, note } from './notes.ts';
+import { poolTls } from './tls.ts';
 
 const BACKEND_FORM = 'an address such as 10.0.0.11:8080, or a map with address';
 
@@ -51,6 +52,7 @@ export const pool = note(
     backends: z.array(backend).describe('Addresses, or maps.'),
     protocol: protocol.prefault('http1').describe('What backends of http listeners speak.'),
     proxyProtocol: choiceOrOff(['v1', 'v2']).prefault('off').describe('The PROXY header that connections to backends begin with, those of probes too.'),
+    tls: poolTls.optional().describe('TLS to the backends, their probes too; absent: in the clear.'),
     onDown: choice(['keep', 'close']).prefault('keep').describe('Connections of tcp listeners to a backend that goes down.'),
     fence: flag().prefault(false).describe('In a pool with role: primary: stop when cut off from the store, so that no two primaries are ever served.'),
     health: healths.optional().describe('How backends are probed: a type, a map, or a list of them, of which all must pass. Absent: not at all.'),
@@ -58,7 +60,7 @@ export const pool = note(
     panicThreshold: share().prefault('50%').describe('Usable share of the ready weight below which the next priority joins, or all backends are used. 0%: never.'),
     connections: connections.prefault({}).describe('Connections to the backends.'),
   }),
-  { later: ['tls', 'discover', 'affinity', 'slowStart'] },
+  { later: ['discover', 'affinity', 'slowStart'] },
 );
 
 export type Backend = BackendAddress & z.output<typeof backendMap>;

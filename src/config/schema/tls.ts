@@ -4,7 +4,7 @@
  * them, is judged when the whole config is known (tls-checks.ts).
  */
 import { z } from 'zod';
-import { choice, choiceOrOff, text } from './leaves.ts';
+import { choice, choiceOrOff, flag, text } from './leaves.ts';
 import { broken } from './rules.ts';
 import { Fault, note } from './notes.ts';
 
@@ -51,26 +51,35 @@ const shared = {
   ciphers: nameList('names of cipher suites as OpenSSL has them, with ":" between them').prefault(CIPHERS_DEFAULT).describe('Cipher suites. Without one of TLS 1.3 its usual ones are added.'),
   curves: nameList('names of groups as OpenSSL has them, with ":" between them').optional().describe('Groups for the key exchange; absent: those of the runtime, post-quantum ones too.'),
   clientAuth: clientAuth.prefault({ mode: 'off' }).describe('Certificates of clients; their verified identity goes to backends in X-Forwarded-Client-Cert.'),
+  tickets: flag().prefault(true).describe('Session tickets: a client takes its session up again, in any worker of this proxy, for two hours.'),
 };
 
-const LATER = ['tickets'] as const;
-
-export const httpTls = note(
-  z.strictObject({
-    ...shared,
-    alpn: z.array(choice(['h2', 'http/1.1'])).min(1).prefault(['h2', 'http/1.1']).describe('Protocols, the preferred first.'),
-  }),
-  { later: LATER },
-);
+export const httpTls = z.strictObject({
+  ...shared,
+  alpn: z.array(choice(['h2', 'http/1.1'])).min(1).prefault(['h2', 'http/1.1']).describe('Protocols, the preferred first.'),
+});
 
 const protocol = text('an ALPN protocol such as imap', (value) => (value === '' || Buffer.byteLength(value) > 255 ? new Fault('is not 1 to 255 bytes long') : null));
 
-export const tcpTls = note(
-  z.strictObject({
-    ...shared,
-    alpn: z.array(protocol).prefault([]).describe('Protocols, the preferred first; a client that offers others only is refused. Empty: none is agreed on.'),
-  }),
-  { later: LATER },
-);
+export const tcpTls = z.strictObject({
+  ...shared,
+  alpn: z.array(protocol).prefault([]).describe('Protocols, the preferred first; a client that offers others only is refused. Empty: none is agreed on.'),
+});
+
+export const poolTls = z
+  .strictObject({
+    ca: pem('file:PATH of certificates in PEM').optional().describe('The authorities whose certificates are taken; absent: those that the runtime comes with.'),
+    serverName: text('a host name', (value) => (/^[A-Za-z0-9._-]{1,253}$/.test(value) ? null : new Fault('is not a host name'))).optional().describe("The name that is asked for, and that the certificate must be for; absent: the backend's own name or address."),
+    cert: pem('file:PATH of certificates in PEM').optional().describe('What backends are shown that ask for a certificate, itself before those that lead to its root.'),
+    key: note(pem('file:PATH of a private key in PEM'), { secret: true }).optional().describe('Its private key; only ever from a file, and never shown.'),
+    verify: flag().prefault(true).describe('false takes any certificate, and so anyone for the backend.'),
+    minVersion,
+  })
+  .check((context) => {
+    const { cert, key } = context.value;
+    if ((cert === undefined) !== (key === undefined)) broken(context, [], cert === undefined ? 'has a key without cert' : 'has a cert without key', { expected: 'both, or neither' });
+  });
+
+export type PoolTls = z.output<typeof poolTls>;
 
 export type Tls = z.output<typeof httpTls> | z.output<typeof tcpTls>;

@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import { buildProxyHeader } from '../../net/proxy-protocol.ts';
-import type { HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
+import { SecureDial } from '../../net/secure-dial.ts';
+import type { BackendTlsSpec, HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { probeDefinition } from './registry.ts';
 
@@ -17,6 +18,8 @@ export interface ProbePlan {
   readonly definition: ProbeDefinition;
   /** What each of its connections begins with; null: nothing. */
   readonly header: Buffer | null;
+  /** null: in the clear. */
+  readonly secure: SecureDial | null;
 }
 
 /** One of a pool's checks, whatever the address. */
@@ -29,6 +32,9 @@ export interface AskedCheck {
   readonly label: string;
 }
 
+/** What of a pool says how it is probed. */
+export type AskingPool = Pick<PoolSpec, 'health' | 'proxyProtocol'> & { readonly tls?: BackendTlsSpec | null };
+
 export function checkKey(address: string, specDigest: string): string {
   return `${address} ${specDigest}`;
 }
@@ -39,18 +45,19 @@ export class CheckIdentities {
   readonly #hidden = new Map<string, string[]>();
 
   /** One at least; the same thing twice in a pool is one check. */
-  of({ health, proxyProtocol }: Pick<PoolSpec, 'health' | 'proxyProtocol'>): readonly AskedCheck[] {
+  of({ health, proxyProtocol, tls = null }: AskingPool): readonly AskedCheck[] {
     if (health.length === 0) return [{ plan: null, digest: 'unprobed', place: 0, label: '' }];
+    const secure = tls === null ? null : new SecureDial(tls);
     const asked = new Map<string, AskedCheck>();
     for (const [place, spec] of health.entries()) {
-      const digest = this.#digestOf(spec, proxyProtocol);
-      if (!asked.has(digest)) asked.set(digest, { plan: planOf(spec, proxyProtocol), digest, place, label: labelOf(health, place) });
+      const digest = this.#digestOf(spec, proxyProtocol, tls);
+      if (!asked.has(digest)) asked.set(digest, { plan: planOf(spec, proxyProtocol, secure), digest, place, label: labelOf(health, place) });
     }
     return [...asked.values()];
   }
 
-  #digestOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol']): string {
-    const digest = digestOf(spec, proxyProtocol);
+  #digestOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'], tls: BackendTlsSpec | null): string {
+    const digest = digestOf(spec, proxyProtocol, tls);
     const hidden = hiddenValues(spec);
     if (hidden === '') return digest;
     const known = this.#hidden.get(digest) ?? [];
@@ -62,11 +69,16 @@ export class CheckIdentities {
 }
 
 /** Hidden values left out. */
-export function digestOf({ role, hidden, ...spec }: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'] = 'off'): string {
+export function digestOf({ role, hidden, ...spec }: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'] = 'off', tls: BackendTlsSpec | null = null): string {
   const options = hidden.length === 0 ? spec.options : Object.fromEntries(Object.entries(spec.options).filter(([key]) => !hidden.includes(key)));
   // What most checks do not have is left out, so that it changes the names of no others.
-  const more = { ...(role === null ? {} : { role }), ...(proxyProtocol === 'off' ? {} : { proxyProtocol }) };
+  const more = { ...(role === null ? {} : { role }), ...(proxyProtocol === 'off' ? {} : { proxyProtocol }), ...(tls === null ? {} : { tls: shownTls(tls) }) };
   return createHash('sha256').update(JSON.stringify({ ...spec, options, ...more })).digest('base64url').slice(0, 16);
+}
+
+/** All but the key: a certificate is no secret. */
+function shownTls({ key: _, ...shown }: BackendTlsSpec): object {
+  return shown;
 }
 
 /** '': none. For comparing only. */
@@ -74,10 +86,10 @@ export function hiddenValues({ hidden, options }: HealthSpec): string {
   return hidden.length === 0 ? '' : JSON.stringify(hidden.map((key) => [key, options[key]]));
 }
 
-function planOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol']): ProbePlan {
+function planOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'], secure: SecureDial | null): ProbePlan {
   const definition = probeDefinition(spec.type);
   if (definition === undefined) throw new Error(`no probe type is called ${spec.type}`);
-  return { spec, definition, header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null) };
+  return { spec, definition, header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null), secure };
 }
 
 /** The type, and the place in the list beside another of that type. */

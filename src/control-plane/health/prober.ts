@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { Schedule } from '../../base/schedule.ts';
 import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
+import { dialSecurely } from '../../net/secure-dial.ts';
 import type { ProbePlan } from './check-identity.ts';
 import type { Attempt, Check } from './check.ts';
 import type { ProbeResult } from './probe.ts';
@@ -45,6 +46,8 @@ const STARTS_PER_TURN_MAX = 32;
 /** A failure is void if more than this share of its time-out was lost to a stall, and more than the stall watch can tell apart. */
 const STALL_SHARE = 0.25;
 const STALL_MS_MIN = 20;
+/** What is offered by ALPN in a pool with `tls`; nothing else. */
+const ALPN: Readonly<Record<string, readonly string[]>> = { http: ['http/1.1'], grpc: ['h2'] };
 /** How long a deadline waits for the loop to read what has already arrived. */
 const READ_GRACE_MS = 1;
 
@@ -105,9 +108,10 @@ export class Prober {
     if (failure !== null) this.#take(check, check.plan!, clock.monotonicMs(), { ok: false, reason: failure });
   }
 
-  #attempt(check: Check, { spec, definition, header }: ProbePlan, host: string): void {
+  #attempt(check: Check, { spec, definition, header, secure }: ProbePlan, host: string): void {
     const { clock, dialUdp, programs } = this.#options;
-    const dial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
+    const plainDial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
+    const dial = secure === null ? plainDial : dialSecurely(plainDial, secure, check.backend.host, ALPN[spec.type] ?? []);
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
     this.#underWay++;

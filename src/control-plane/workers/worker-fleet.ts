@@ -13,6 +13,7 @@ import type { WorkerView } from '../../observe/metrics-source.ts';
 import { tableTime, type BackendTable } from '../../shared/backend-table.ts';
 import { CounterPages, type RowCounts } from '../../shared/counter-pages.ts';
 import { LimitTable } from '../../shared/limit-table.ts';
+import { TicketMemory } from '../../shared/ticket-memory.ts';
 import type { FromWorker, SnapshotRows, ToWorker } from '../../shared/thread-messages.ts';
 import { PendingWorkers } from './pending-workers.ts';
 import { PrepareRound, type PrepareOutcome } from './prepare-round.ts';
@@ -24,6 +25,8 @@ const TICK_MS = 500;
 const STILL_TICKS_MAX = 10;
 const TICKS_PER_UTILIZATION_SAMPLE = 4;
 const CUT_MS = 1000;
+/** A ticket lives for two of them. */
+const TICKET_ROTATION_MS = 3_600_000;
 
 /** A config on its way to the workers. */
 export interface WorkerConfig {
@@ -55,6 +58,9 @@ export class WorkerFleet {
   /** Buckets of the rate limits; they outlive the workers too. */
   readonly limits: LimitTable;
   readonly #options: FleetOptions;
+  /** Keys of session tickets, the same in all workers. */
+  readonly #tickets = TicketMemory.create(randomFillSync);
+  #ticketRotation: Timer | null = null;
   readonly #slots: readonly WorkerSlot[];
   readonly #restartTimers = new Map<WorkerSlot, Timer>();
   #ticker: Timer | null = null;
@@ -79,6 +85,7 @@ export class WorkerFleet {
       workers: options.workers,
       heartbeats: new SharedArrayBuffer(options.workers * Int32Array.BYTES_PER_ELEMENT),
       limits: this.limits.memory,
+      tickets: this.#tickets.memory,
       pluginsDir: options.pluginsDir,
     };
     const environment = {
@@ -95,6 +102,7 @@ export class WorkerFleet {
   start(): void {
     for (const slot of this.#slots) this.#startSlot(slot);
     this.#ticker = this.#options.clock.every(TICK_MS, () => this.#tick());
+    this.#ticketRotation = this.#options.clock.every(TICKET_ROTATION_MS, () => this.#tickets.rotate(randomFillSync));
   }
 
   /** Lets every worker build and bind `config`. It has taken effect in none until `commit`. */
@@ -169,6 +177,7 @@ export class WorkerFleet {
   async terminate(): Promise<void> {
     this.#endReplacement();
     this.#ticker?.cancel();
+    this.#ticketRotation?.cancel();
     await this.#cutUnfinished();
     for (const slot of this.#slots) {
       if (slot.phase === 'down') continue;

@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import { formatAddress } from '../../net/address.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import type { BackendRow } from '../../shared/backend-table.ts';
 import { backendColumns } from '../../shared/counter-pages.ts';
 import type { BackendSpec, PoolSpec } from '../../shared/snapshot.ts';
@@ -40,6 +41,11 @@ export class Backend {
   readonly base: number;
   readonly named: boolean;
   readonly port: number;
+  /** Name or address as written, without port: what its certificate is held to. */
+  readonly name: string;
+  /** The latest that a handshake can take up; of the terms of now. */
+  tlsSession: Buffer | null = null;
+  #secure: SecureDial | null;
   #host: string;
   #hostVersion = 0;
   #connect: ConnectSpec;
@@ -57,7 +63,7 @@ export class Backend {
   #seenWanted: number;
   #scarceUntilTick = 0;
 
-  constructor(spec: BackendSpec, rowNumber: number, row: BackendRow, counters: { cells: Float64Array; base: number }, connect: ConnectSpec, wheel: TimerWheel) {
+  constructor(spec: BackendSpec, rowNumber: number, row: BackendRow, counters: { cells: Float64Array; base: number }, connect: ConnectSpec, wheel: TimerWheel, secure: SecureDial | null = null) {
     this.address = spec.address;
     this.rowNumber = rowNumber;
     this.row = row;
@@ -65,14 +71,16 @@ export class Backend {
     this.base = counters.base;
     this.named = spec.named;
     this.port = spec.port;
+    this.name = spec.host;
+    this.#secure = secure;
     this.#host = spec.named ? '' : spec.host;
     this.#connect = connect;
     this.#wheel = wheel;
     this.#seenWanted = row.placesWantedHint;
   }
 
-  /** A reload changed its pool's connection settings, or what is spoken over them. */
-  setConnect(connect: ConnectSpec, protocol: PoolSpec['protocol']): void {
+  /** A reload changed its pool's connection settings, or what is spoken over them. Of other terms of TLS nothing that was made under the former serves again. */
+  setConnect(connect: ConnectSpec, protocol: PoolSpec['protocol'], secure: SecureDial | null): void {
     this.#connect = connect;
     if (protocol === 'http1') {
       this.#http2?.leave();
@@ -81,6 +89,11 @@ export class Backend {
       this.#closeIdle(this.#idle.length);
       this.#http2 = new Http2Connections(this, connect.idleMs, this.#wheel);
     } else this.#http2.idleMs = connect.idleMs;
+    if (secure === this.#secure) return;
+    this.#secure = secure;
+    this.tlsSession = null;
+    this.#closeIdle(this.#idle.length);
+    for (const connection of this.#open) connection.mustClose = true;
   }
 
   get openConnections(): number {
@@ -133,7 +146,7 @@ export class Backend {
     const host = this.#takePlace();
     if (host === '') return null;
     if (this.#http2 !== null) return this.#http2.open(host, this.port, this.#connect.connectTimeoutMs);
-    const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel);
+    const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel, this.#secure);
     this.#open.add(connection);
     return connection;
   }
@@ -142,7 +155,7 @@ export class Backend {
   openTcp(owner: TcpConnectionOwner): TcpConnection | null {
     const host = this.#takePlace();
     if (host === '') return null;
-    const connection = new TcpConnection(this, host, this.port, owner);
+    const connection = new TcpConnection(this, host, this.port, owner, this.#secure);
     (this.#tcp ??= new AgeList()).add(connection);
     return connection;
   }

@@ -8,6 +8,9 @@ import { connect, type Socket } from 'node:net';
 import type { Aged } from '../../base/age-list.ts';
 import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
 import type { ErrorCode } from '../../base/errors.ts';
+import { dialFailureText } from '../../net/dial.ts';
+import { feedBuffer } from '../../net/feed-buffer.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import { HEAD_TOO_LARGE, INCOMPLETE } from '../parse/bytes.ts';
 import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
 import type { HeadLimits } from '../parse/request-head.ts';
@@ -49,23 +52,25 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
   #takesChunks = true;
   #expectsUpgrade = false;
   #isPaused = false;
+  /** Of TLS: the connection is there, and the handshake under way or done. */
+  #isReached = false;
   #isFlushing = false;
   #answerTimeoutMs = 0;
   #bodyIdleMs = 0;
 
-  constructor(backend: Backend, host: string, port: number, connectTimeoutMs: number, wheel: TimerWheel) {
+  constructor(backend: Backend, host: string, port: number, connectTimeoutMs: number, wheel: TimerWheel, secure: SecureDial | null) {
     super();
     this.backend = backend;
     this.#wheel = wheel;
-    this.socket = connect({
-      host,
-      port,
-      noDelay: true,
-      allowHalfOpen: true,
-      onread: { buffer: (() => this.#read.nextView()) as () => Uint8Array, callback: (count) => this.#onRead(count) },
-    });
+    const to = { host, port, noDelay: true, allowHalfOpen: true };
+    if (secure === null) this.socket = connect({ ...to, onread: { buffer: (() => this.#read.nextView()) as () => Uint8Array, callback: (count) => this.#onRead(count) } });
+    else {
+      const raw = connect(to).once('connect', () => (this.#isReached = true));
+      this.socket = secure.over(raw, backend.name, ['http/1.1'], backend);
+      feedBuffer(this.socket, { nextBuffer: () => this.#read.nextView(), onRead: (count) => this.#onRead(count) });
+    }
     wheel.set(this, connectTimeoutMs);
-    this.socket.on('connect', () => this.#onConnect());
+    this.socket.on(secure === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.socket.on('end', () => this.#onEnd());
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
     this.socket.on('close', () => this.#onClose());
@@ -348,6 +353,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     const cause = error.code ?? error.message;
     switch (this.#phase) {
       case P.connecting:
+        if (this.#isReached) return this.#fail('backend-tls-failed', dialFailureText(error));
         return this.#fail(error.code === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
       case P.head:
         return this.#failWaiting(cause);

@@ -3,9 +3,11 @@
  * backend's places until it is closed; its owner watches how long the connect
  * takes, and closes it.
  */
+import { connect, type Socket } from 'node:net';
 import type { Aged } from '../../base/age-list.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { DialedReader } from '../../net/relay-dial.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import { RelayEnd, type RelayOwner } from '../relay/tcp-relay.ts';
 import type { Backend } from './backend.ts';
 
@@ -15,18 +17,22 @@ export interface TcpConnectionOwner extends RelayOwner {
   onCut(reason: ErrorCode): void;
 }
 
+function dialSecure(secure: SecureDial, backend: Backend, host: string, port: number): Socket {
+  return secure.over(connect({ host, port, allowHalfOpen: true, autoSelectFamily: false }), backend.name, [], backend);
+}
+
 export class TcpConnection extends RelayEnd implements Aged<TcpConnection> {
   older: TcpConnection | null = null;
   newer: TcpConnection | null = null;
   readonly backend: Backend;
   readonly #owner: TcpConnectionOwner;
 
-  constructor(backend: Backend, host: string, port: number, owner: TcpConnectionOwner) {
-    const dialed = new DialedReader(host, port);
-    super(dialed.socket, owner, dialed);
+  constructor(backend: Backend, host: string, port: number, owner: TcpConnectionOwner, secure: SecureDial | null) {
+    const dialed = secure === null ? new DialedReader(host, port) : null;
+    super(dialed?.socket ?? dialSecure(secure!, backend, host, port), owner, dialed);
     this.backend = backend;
     this.#owner = owner;
-    this.socket.on('connect', () => {
+    this.socket.on(secure === null ? 'connect' : 'secureConnect', () => {
       this.begin();
       this.#owner.onConnected();
     });

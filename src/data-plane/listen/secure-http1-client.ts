@@ -4,7 +4,7 @@
  * backends are told of the connection, and that its end is said in TLS, too.
  */
 import type { ProxyEnds } from '../../net/proxy-header.ts';
-import type { SecureSocket } from '../../net/secure-socket.ts';
+import { closeInOrder, type SecureSocket } from '../../net/secure-socket.ts';
 import type { WorkerContext } from '../live/worker-context.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { Http1Client } from './http1-client.ts';
@@ -33,6 +33,6 @@ export class SecureHttp1Client extends Http1Client {
 
   protected override closeSocket(): void {
     if (this.#secure.writableEnded) this.#secure.destroy();
-    else this.#secure.closeInOrder();
+    else closeInOrder(this.#secure);
   }
 }

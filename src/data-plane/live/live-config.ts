@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { yieldToLoop } from '../../base/clock.ts';
+import { SecureDial } from '../../net/secure-dial.ts';
 import type { SnapshotRows } from '../../shared/thread-messages.ts';
 import { isShared, type ListenerSpec, type PoolSpec, type Snapshot, type TierSpec } from '../../shared/snapshot.ts';
 import { PoolBalancer } from '../balance/candidates.ts';
@@ -64,10 +65,11 @@ class LiveConfigBuilder {
   async pool(spec: PoolSpec, row: number): Promise<LivePool> {
     const { table, counters } = this.#context;
     const backends: Backend[] = [];
+    const secure = this.#secureDial(spec);
     for (const backend of spec.backends) {
       const backendRow = this.#rows.backends[this.#nextBackend++]!;
       const kept = this.#previous?.backends.get(backendRow);
-      const live = kept ?? new Backend(backend, backendRow, table.backend(backendRow), counters.backends.at(backendRow), spec.connections, this.#context.wheel);
+      const live = kept ?? new Backend(backend, backendRow, table.backend(backendRow), counters.backends.at(backendRow), spec.connections, this.#context.wheel, secure);
       this.backends.set(backendRow, live);
       backends.push(live);
       if (this.#isTurnOver()) await yieldToLoop();
@@ -78,7 +80,14 @@ class LiveConfigBuilder {
       this.#poolEnvironment(backends),
       this.#previous?.pools.get(spec.name)?.balancer ?? null,
     );
-    return new LivePool(spec, poolRow, counters.pools.at(row), balancer, backends);
+    return new LivePool(spec, poolRow, counters.pools.at(row), balancer, backends, secure);
+  }
+
+  /** The running one if nothing of it changes, so that sessions and connections go on. */
+  #secureDial({ name, tls }: PoolSpec): SecureDial | null {
+    if (tls === null) return null;
+    const running = this.#previous?.pools.get(name)?.secure ?? null;
+    return running !== null && isDeepStrictEqual(running.spec, tls) ? running : new SecureDial(tls);
   }
 
   async listener(spec: ListenerSpec, row: number, pools: ReadonlyMap<string, LivePool>, tier: TierSpec): Promise<LiveListener> {
@@ -99,7 +108,7 @@ class LiveConfigBuilder {
   async #tls({ name, tls }: ListenerSpec): Promise<LiveTls | null> {
     if (tls === null) return null;
     const running = this.#previous?.listeners.get(name)?.tls ?? null;
-    return running !== null && isDeepStrictEqual(running.spec, tls) ? running : LiveTls.make(tls);
+    return running !== null && isDeepStrictEqual(running.spec, tls) ? running : LiveTls.make(tls, this.#context.tickets);
   }
 
   #poolEnvironment(backends: readonly Backend[]): ConstructorParameters<typeof PoolBalancer>[1] {

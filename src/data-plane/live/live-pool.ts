@@ -1,5 +1,6 @@
 /** A pool of one snapshot in one worker: its balancer, and the backends, which outlive the snapshot. */
 import type { ProxyVersion } from '../../net/proxy-protocol.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import type { PoolRow } from '../../shared/backend-table.ts';
 import { isRolePool, type PoolSpec } from '../../shared/snapshot.ts';
 import type { PoolBalancer } from '../balance/candidates.ts';
@@ -20,16 +21,19 @@ export class LivePool {
   readonly greeting: ProxyVersion | null;
   /** Only one of its backends is served. */
   readonly isRolePool: boolean;
+  /** null: its backends are spoken to in the clear. */
+  readonly secure: SecureDial | null;
   /** The pool's epoch when `cutDown` last looked. */
   #cutEpoch = -1;
 
-  constructor(spec: PoolSpec, row: PoolRow, counters: { cells: Float64Array; base: number }, balancer: PoolBalancer, backends: readonly Backend[]) {
+  constructor(spec: PoolSpec, row: PoolRow, counters: { cells: Float64Array; base: number }, balancer: PoolBalancer, backends: readonly Backend[], secure: SecureDial | null) {
     this.spec = spec;
     this.row = row;
     this.counters = counters.cells;
     this.base = counters.base;
     this.balancer = balancer;
     this.backends = backends;
+    this.secure = secure;
     this.hasLimit = spec.connections.perBackend !== 0;
     this.greeting = spec.proxyProtocol === 'off' ? null : spec.proxyProtocol;
     this.isRolePool = isRolePool(spec);

@@ -7,6 +7,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { yieldToLoop } from '../../base/clock.ts';
 import { wildcardOf } from '../../net/certificate-names.ts';
 import { contextOptions } from '../../net/tls-context.ts';
+import type { TicketKeys } from '../../net/ticket-keys.ts';
 import type { CertificateSpec, TlsSpec } from '../../shared/snapshot.ts';
 
 /** What one client is shown. */
@@ -36,7 +37,7 @@ export class LiveTls {
     this.#byName = byName;
   }
 
-  static async make(spec: TlsSpec): Promise<LiveTls> {
+  static async make(spec: TlsSpec, tickets: TicketKeys): Promise<LiveTls> {
     const { certificates } = spec;
     const made = new Map<string, Identity>();
     const shown = async (indexes: readonly number[]): Promise<Identity> => {
@@ -46,7 +47,9 @@ export class LiveTls {
       // Reading a key takes a millisecond or two.
       await yieldToLoop();
       const pairs = indexes.map((index) => certificates[index]!);
-      const identity = new Identity(createSecureContext(contextOptions(spec, pairs)), new Set(pairs.flatMap(({ names }) => names)));
+      const context = createSecureContext(contextOptions(spec, pairs));
+      if (spec.tickets) tickets.serve(context);
+      const identity = new Identity(context, new Set(pairs.flatMap(({ names }) => names)));
       made.set(key, identity);
       return identity;
     };

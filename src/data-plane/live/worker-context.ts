@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { ListAddresses } from '../../net/own-addresses.ts';
+import type { TicketKeys } from '../../net/ticket-keys.ts';
 import type { AccessLog } from '../../observe/access-log.ts';
 import type { BackendTable } from '../../shared/backend-table.ts';
 import type { CounterPages } from '../../shared/counter-pages.ts';
@@ -17,6 +18,7 @@ export interface WorkerContext {
   readonly table: BackendTable;
   readonly counters: CounterPages;
   readonly limits: LimitTable;
+  readonly tickets: TicketKeys;
   readonly pluginsDir: string | null;
   /** What a wildcard of UDP is bound to. */
   readonly ownAddresses: ListAddresses;

@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import { freeRead, readFrom, type Reader, type ReadTarget } from '../../net/read-from.ts';
 import type { DialedReader } from '../../net/relay-dial.ts';
+import { closeInOrder, isSecure } from '../../net/secure-socket.ts';
 import { endWriting, writeTo } from '../../net/write-to.ts';
 
 /** Who joined the ends. After the first of `onRelayEnded`, `onEndFailed` and `onBug` it closes both. */
@@ -40,11 +41,14 @@ export class RelayEnd implements ReadTarget {
   /** Our FIN was sent, or is on its way. */
   #hasShut = false;
   #isClosed = false;
+  /** It has TLS, whose end is said in its own words. */
+  readonly #isSecure: boolean;
   readonly #onWritten: (error?: Error | null) => void;
 
   /** `reader`: of a socket that is read in another way than an accepted one. */
   constructor(socket: Socket, owner: RelayOwner, reader: DialedReader | null = null) {
     this.socket = socket;
+    this.#isSecure = isSecure(socket);
     this.owner = owner;
     this.#onWritten = (error) => this.#afterWrite(error ?? null);
     socket.on('error', (error: NodeJS.ErrnoException) => this.owner.onEndFailed(this, error));
@@ -96,7 +100,8 @@ export class RelayEnd implements ReadTarget {
     // The first write leaves at once anyway; short connections need no second.
     if (++this.#writes === 2) this.socket.setNoDelay(true);
     this.#pending = bytes;
-    writeTo(this.socket, bytes, this.#onWritten);
+    if (this.#isSecure) this.socket.write(bytes, this.#onWritten);
+    else writeTo(this.socket, bytes, this.#onWritten);
     if (this.#pending === null) return true;
     this.#isWaitedFor = true;
     return false;
@@ -109,11 +114,8 @@ export class RelayEnd implements ReadTarget {
   /** FIN, if all was read and written; the kernel makes it RST where its peer had more to say. */
   close(): void {
     this.#letGo();
-    this.closeSocket();
-  }
-
-  protected closeSocket(): void {
-    this.socket.destroy();
+    if (this.#isSecure) closeInOrder(this.socket);
+    else this.socket.destroy();
   }
 
   /** RST. */
@@ -151,7 +153,9 @@ export class RelayEnd implements ReadTarget {
 
   #shut(): void {
     this.#hasShut = true;
-    endWriting(this.socket, (error) => {
+    // Of TLS, behind what is still on its way: done at once, its notice would overtake that.
+    if (this.#isSecure) this.socket.end();
+    else endWriting(this.socket, (error) => {
       if (error && !this.#isClosed) this.owner.onEndFailed(this, error);
     });
   }

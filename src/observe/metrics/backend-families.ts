@@ -8,14 +8,15 @@ import { CODE_CLASSES, type Family, type Put } from './family.ts';
 import type { ScrapeView } from './scrape-view.ts';
 
 /**
- * The pages tell eight kinds of failure apart, which with the rest would be 25
- * series a backend. Three say what an operator acts on; which of the eight it
+ * The pages tell nine kinds of failure apart, which with the rest would be 25
+ * series a backend. Three say what an operator acts on; which of the nine it
  * was is told by weir_http_errors_total, the access log and the events.
  */
 const failureReasons = {
   refused: 'connect',
   'connect-timeout': 'connect',
   'connect-failed': 'connect',
+  tls: 'connect',
   'response-timeout': 'timeout',
   stalled: 'timeout',
   lost: 'broken',
@@ -63,7 +64,7 @@ export const backendFamilies: readonly Family[] = [
     put('_sum', labels, cell(backendColumns.responseSecondsSum));
     put('_count', labels, cell(backendColumns.responseCount));
   }),
-  family('failures_total', 'counter', ['reason'], 'Failed attempts: connect (refused, failed, timed out), timeout (silent before or in the answer), broken (connection lost, answer malformed or cut short).', (cell, labels, put) => {
+  family('failures_total', 'counter', ['reason'], 'Failed attempts: connect (refused, failed, timed out, or TLS failed), timeout (silent before or in the answer), broken (connection lost, answer malformed or cut short).', (cell, labels, put) => {
     for (const reason of REASONS) {
       let total = 0;
       for (const [f, failure] of BACKEND_FAILURES.entries()) if (failureReasons[failure] === reason) total += cell(backendColumns.failures + f);

@@ -5,9 +5,11 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { TimerWheel } from '../../../src/base/timer-wheel.ts';
 import { buildLiveConfig } from '../../../src/data-plane/live/live-config.ts';
 import type { WorkerContext } from '../../../src/data-plane/live/worker-context.ts';
+import { TicketKeys } from '../../../src/net/ticket-keys.ts';
 import { BackendTable } from '../../../src/shared/backend-table.ts';
 import { CounterPages } from '../../../src/shared/counter-pages.ts';
 import { LimitTable } from '../../../src/shared/limit-table.ts';
+import { TicketMemory } from '../../../src/shared/ticket-memory.ts';
 import type { Snapshot } from '../../../src/shared/snapshot.ts';
 import type { SnapshotRows } from '../../../src/shared/thread-messages.ts';
 import { largeConfig } from '../../support/large-config.ts';
@@ -22,7 +24,7 @@ function contextWith(rows: number): WorkerContext {
   const limits = LimitTable.create(1, new Int32Array([1, 2]), 0);
   table.ensure({ backends: rows, pools: rows, listeners: 1 });
   counters.ensure({ backends: rows, pools: rows, routes: rows, listeners: 1 });
-  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, limits, pluginsDir: null, ownAddresses: () => [], accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
+  return { index: 0, clock: systemClock, random: systemRandom, wheel: new TimerWheel(), table, counters, limits, tickets: new TicketKeys(TicketMemory.create(() => undefined)), pluginsDir: null, ownAddresses: () => [], accessLog: null, isShedding: false, isStopping: false, send: () => undefined, log: () => undefined };
 }
 
 /** Rows in the order of the file. */

@@ -13,7 +13,7 @@ function exchange(patch: Partial<Exchange>): Exchange {
 
 describe('retry rules', () => {
   it('a failed connect: any method, with body, up to twice more', () => {
-    for (const code of ['connect-refused', 'connect-timeout', 'connect-failed'] as const) {
+    for (const code of ['connect-refused', 'connect-timeout', 'connect-failed', 'backend-tls-failed'] as const) {
       for (const method of Object.values(METHOD)) expect(mayBeSentAgain(exchange({ method, hasBody: true }), code)).toBe(true);
       expect(mayBeSentAgain(exchange({ attempts: 2 }), code)).toBe(true);
       expect(mayBeSentAgain(exchange({ attempts: 3 }), code)).toBe(false);
@@ -30,7 +30,7 @@ describe('retry rules', () => {
   });
 
   it('nothing else', () => {
-    const others = errorCodes.filter((code) => !code.startsWith('connect') && code !== 'stream-refused');
+    const others = errorCodes.filter((code) => !code.startsWith('connect') && code !== 'stream-refused' && code !== 'backend-tls-failed');
     for (const code of others) expect(mayBeSentAgain(exchange({ method: METHOD.get }), code)).toBe(false);
   });
 });

@@ -1,0 +1,69 @@
+/**
+ * Session tickets sealed with the keys that all workers share. The runtime has
+ * a way to ask for the key of each ticket, which is how a rotation leaves the
+ * tickets of before good; it is not part of what it documents. A runtime
+ * without it goes on with keys that each context makes for itself: a client
+ * then resumes only where it was before.
+ */
+import { randomBytes } from 'node:crypto';
+import type { SecureContext } from 'node:tls';
+import type { TicketKey, TicketMemory } from '../shared/ticket-memory.ts';
+
+/** How long a session may be taken up again; two generations of keys at least. */
+export const SESSION_S = 7200;
+
+const IV_BYTES = 16;
+
+/** What becomes of a ticket: it is not ours, it is good, it is good and a new one is made. */
+const ANSWER = { unknown: 0, good: 1, renew: 2 } as const;
+
+type Answer = readonly [answer: number, seal: Buffer, content: Buffer] | readonly [answer: number, seal: Buffer, content: Buffer, name: Buffer, iv: Buffer];
+
+interface AskingContext {
+  enableTicketKeyCallback?: () => void;
+  onticketkeycallback?: (name: Buffer, iv: Buffer, seals: boolean) => Answer;
+}
+
+export class TicketKeys {
+  readonly #memory: TicketMemory;
+  #sequence = -1;
+  #keys: readonly TicketKey[] = [];
+
+  constructor(memory: TicketMemory) {
+    this.#memory = memory;
+  }
+
+  /** Its tickets are ours from now on. False: this runtime does not ask. */
+  serve({ context }: SecureContext): boolean {
+    const asking = context as AskingContext;
+    if (typeof asking.enableTicketKeyCallback !== 'function') return false;
+    asking.enableTicketKeyCallback();
+    asking.onticketkeycallback = (name, _iv, seals) => (seals ? this.#sealing() : this.#opening(name));
+    return true;
+  }
+
+  #sealing(): Answer {
+    const { name, seal, content } = this.#current()[0]!;
+    return [ANSWER.good, seal, content, name, randomBytes(IV_BYTES)];
+  }
+
+  #opening(name: Buffer): Answer {
+    const keys = this.#current();
+    const at = keys.findIndex((key) => key.name.equals(name));
+    const { seal, content } = keys[Math.max(at, 0)]!;
+    return [at === -1 ? ANSWER.unknown : at === 0 ? ANSWER.good : ANSWER.renew, seal, content];
+  }
+
+  /** In the moment of a rotation those of before, which are all still good but one. */
+  #current(): readonly TicketKey[] {
+    const { sequence } = this.#memory;
+    if (sequence === this.#sequence) return this.#keys;
+    let keys = this.#memory.read();
+    while (keys === null && this.#keys.length === 0) keys = this.#memory.read();
+    if (keys !== null) {
+      this.#keys = keys;
+      this.#sequence = sequence;
+    }
+    return this.#keys;
+  }
+}
