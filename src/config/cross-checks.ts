@@ -182,7 +182,7 @@ class CrossCheck {
     const { connectTimeout, idle } = pool.connections ?? {};
     this.#timeouts({ connectTimeout, idle }, () => [...at, 'connections']);
     this.#layer4(name, pool, at);
-    if (pool.protocol === 'h2c') this.#http2(pool, at);
+    if (pool.protocol === 'h2' || pool.protocol === 'h2c') this.#http2(pool, at);
     checkPoolTls(pool, at, this.#certificateReport);
     const algorithm = pool.algorithm?.name;
     if (algorithm !== undefined && isModulePath(algorithm)) this.#module([...at, 'algorithm'], algorithm);

@@ -58,10 +58,13 @@ interface CheckedPool {
 }
 
 export function checkPoolTls({ protocol, tls, proxyProtocol, health }: CheckedPool, at: YamlPath, report: CertificateReport): void {
-  if (tls === undefined) return;
+  if (tls === undefined) {
+    if (protocol === 'h2') report.fail([...at, 'protocol'], 'h2 is HTTP/2 over TLS, and the pool has no tls', { expected: 'tls: {} beside it, or h2c' });
+    return;
+  }
   const tlsAt = [...at, 'tls'];
   if (proxyProtocol !== undefined && proxyProtocol !== 'off') report.fail([...at, 'proxyProtocol'], 'in front of TLS to backends is not built yet', { expected: 'off, or a pool without tls' });
-  if (protocol === 'h2c') report.fail([...at, 'protocol'], 'h2c is HTTP/2 in the clear, and the pool has tls', { expected: 'http1, or a pool without tls' });
+  if (protocol === 'h2c') report.fail([...at, 'protocol'], 'h2c is HTTP/2 in the clear, and the pool has tls', { expected: 'h2, or a pool without tls' });
   for (const check of health ?? []) {
     if (PLAIN_PROBES.has(String(check?.type))) report.fail([...at, 'health'], `probes of type ${String(check!.type)} over TLS are not built yet`, { expected: 'health: tcp, or a pool without tls' });
   }

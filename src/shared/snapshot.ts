@@ -225,8 +225,8 @@ export interface HeaderEdits {
 export interface PoolSpec {
   readonly name: string;
   readonly algorithm: AlgorithmSpec;
-  /** What is spoken to backends of http listeners. */
-  readonly protocol: 'http1' | 'h2c';
+  /** What is spoken to backends of http listeners: `h2` over TLS, `h2c` in the clear. */
+  readonly protocol: 'http1' | 'h2' | 'h2c';
   /** The header that connections to its backends begin with, those of probes too. */
   readonly proxyProtocol: 'off' | 'v1' | 'v2';
   /** null: in the clear. */

@@ -37,11 +37,13 @@ const connections = note(
   { later: ['max', 'queue'] },
 );
 
+type PoolProtocol = 'http1' | 'h2' | 'h2c';
+
 /** What clients speak is the listener's; a pool says only how HTTP is spoken to its backends. */
-const protocol = leaf<'http1' | 'h2c', 'http1' | 'h2c'>(z.enum(['http1', 'h2c']), ['string'], 'http1 or h2c', (value: string) => {
-  if (value === 'http1' || value === 'h2c') return value;
+const protocol = leaf<PoolProtocol, PoolProtocol>(z.enum(['http1', 'h2', 'h2c']), ['string'], 'http1, h2 or h2c', (value: string) => {
+  if (value === 'http1' || value === 'h2' || value === 'h2c') return value;
   if (value === 'tcp' || value === 'udp') return new Fault("is the listener's to say", { expected: `no protocol here, and protocol: ${value} in the listener` });
-  return new Fault(value === 'h2' ? 'is not built yet' : 'is not known here');
+  return new Fault('is not known here');
 });
 
 const healths = note(oneOrMany(health, HEALTH_FORM), { longForm: 'type' });

@@ -94,6 +94,7 @@ export class Backend {
     this.tlsSession = null;
     this.#closeIdle(this.#idle.length);
     for (const connection of this.#open) connection.mustClose = true;
+    this.#http2?.leave();
   }
 
   get openConnections(): number {
@@ -145,7 +146,7 @@ export class Backend {
   open(): BackendConnection | null {
     const host = this.#takePlace();
     if (host === '') return null;
-    if (this.#http2 !== null) return this.#http2.open(host, this.port, this.#connect.connectTimeoutMs);
+    if (this.#http2 !== null) return this.#http2.open(host, this.port, this.#connect.connectTimeoutMs, this.#secure);
     const connection = new Http1Connection(this, host, this.port, this.#connect.connectTimeoutMs, this.#wheel, this.#secure);
     this.#open.add(connection);
     return connection;

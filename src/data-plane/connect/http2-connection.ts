@@ -6,9 +6,12 @@
  * speaks no HTTP/2. After GOAWAY nothing new begins on it.
  */
 import { connect, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Aged } from '../../base/age-list.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
+import { dialFailureText } from '../../net/dial.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import { HpackEncoder } from '../parse/hpack-encoder.ts';
 import {
   closeHeaders, FIRST_WINDOW_BYTES, H2_ERROR, openHeaders, PREFACE, putPayload, putGoaway, putPing, putReset, putSettings, putSettingsAck, putWindowUpdate, SETTING, WINDOW_MAX,
@@ -68,22 +71,36 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
   #streamWindow = FIRST_WINDOW_BYTES;
   #headersAt = 0;
   #hasPinged = false;
+  readonly #isSecure: boolean;
+  /** Of TLS: the connection is there, and the handshake under way or done. */
+  #isReached = false;
 
-  constructor(backend: Backend, host: string, port: number, connectTimeoutMs: number, streamsMax: number, wheel: TimerWheel, keeper: Http2ConnectionKeeper) {
+  constructor(backend: Backend, host: string, port: number, connectTimeoutMs: number, streamsMax: number, wheel: TimerWheel, keeper: Http2ConnectionKeeper, secure: SecureDial | null) {
     super();
     this.backend = backend;
     this.wheel = wheel;
     this.#keeper = keeper;
     this.#streamsMax = Math.min(STREAMS_FIRST, streamsMax);
     this.#incoming = new Http2Incoming(this);
-    const read = Buffer.allocUnsafeSlow(READ_BYTES);
-    this.socket = connect({ host, port, noDelay: true, onread: { buffer: read, callback: (count) => this.#onRead(read, count) } });
+    this.#isSecure = secure !== null;
+    this.socket = secure === null ? this.#dial(host, port) : this.#dialSecurely(secure, host, port);
     this.#outgoing = new Http2Outgoing(this.socket, (bytes) => backend.countSent(bytes));
     wheel.set(this, connectTimeoutMs);
-    this.socket.on('connect', () => this.#onConnect());
+    this.socket.on(secure === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.socket.on('end', () => this.fail('the backend closed the connection'));
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
     this.socket.on('close', () => this.#onClose());
+  }
+
+  #dial(host: string, port: number): Socket {
+    const read = Buffer.allocUnsafeSlow(READ_BYTES);
+    return connect({ host, port, noDelay: true, onread: { buffer: read, callback: (count) => this.#onRead(read, count) } });
+  }
+
+  #dialSecurely(secure: SecureDial, host: string, port: number): Socket {
+    const raw = connect({ host, port, noDelay: true }).once('connect', () => (this.#isReached = true));
+    const socket = secure.over(raw, this.backend.name, ['h2'], this.backend);
+    return socket.on('data', (bytes: Buffer) => this.#onRead(bytes, bytes.length));
   }
 
   get isReady(): boolean {
@@ -124,7 +141,7 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
     this.#headersAt = openHeaders(this.#outgoing.out);
     // Between its streams the time is the idle one.
     if (!this.#hasPinged) this.wheel.set(this, PING_AFTER_MS);
-    return putRequestBlock(this.#outgoing.out, this.#encoder, request.out, request.outLength, false);
+    return putRequestBlock(this.#outgoing.out, this.#encoder, request.out, request.outLength, this.#isSecure);
   }
 
   closeHead(request: Http2Request, isLast: boolean): void {
@@ -261,6 +278,8 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
 
   #onConnect(): void {
     if (this.#phase !== P.connecting) return;
+    // Without the word of both that it is HTTP/2 nothing of it may be said (RFC 9113 §3.2).
+    if (this.#isSecure && (this.socket as TLSSocket).alpnProtocol !== 'h2') return this.fail('the backend does not offer HTTP/2 (ALPN h2)');
     this.#phase = P.settings;
     const { out } = this.#outgoing;
     out.reserve(PREFACE.length);
@@ -343,7 +362,8 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
 
   #onError(error: NodeJS.ErrnoException): void {
     const cause = error.code ?? error.message;
-    if (this.#phase === P.connecting) this.#failAll(error.code === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
+    if (this.#isReached && this.#phase === P.connecting) this.#failAll('backend-tls-failed', dialFailureText(error));
+    else if (this.#phase === P.connecting) this.#failAll(error.code === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
     else this.fail(cause);
   }
 

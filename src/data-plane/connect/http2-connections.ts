@@ -5,6 +5,7 @@
  */
 import { AgeList } from '../../base/age-list.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
+import type { SecureDial } from '../../net/secure-dial.ts';
 import type { Backend } from './backend.ts';
 import { Http2Connection, type Http2ConnectionKeeper } from './http2-connection.ts';
 import type { Http2Request } from './http2-request.ts';
@@ -50,8 +51,8 @@ export class Http2Connections implements Http2ConnectionKeeper {
   }
 
   /** A stream of a new connection, whose place was taken. */
-  open(host: string, port: number, connectTimeoutMs: number): Http2Request {
-    const connection = new Http2Connection(this.#backend, host, port, connectTimeoutMs, this.#streamsMax, this.#wheel, this);
+  open(host: string, port: number, connectTimeoutMs: number, secure: SecureDial | null): Http2Request {
+    const connection = new Http2Connection(this.#backend, host, port, connectTimeoutMs, this.#streamsMax, this.#wheel, this, secure);
     this.#open.add(connection);
     return connection.request();
   }
