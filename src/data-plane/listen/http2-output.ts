@@ -31,6 +31,8 @@ export interface OutputOwner {
 
 /** DATA in the buffer and on its way to the kernel; more would only wait where it cannot be reordered, and be cold when its turn comes. */
 const QUEUED_BYTES_MAX = 128 * 1024;
+/** Less room than that is none: a frame of a few bytes would cost its head. */
+const ROOM_BYTES_MIN = 1024;
 const SMALL_BYTES = 16 * 1024;
 /** That DATA, the heads of its frames, and answers' heads beside it. */
 const LARGE_BYTES = 160 * 1024;
@@ -105,16 +107,26 @@ export class Http2Output implements TurnWriter {
 
   // ---- DATA
 
-  /** How much DATA may be put now. */
-  get room(): number {
-    return Math.min(this.window, QUEUED_BYTES_MAX - this.heldBytes);
+  /**
+   * Whether DATA may be put now. What fills the buffer is written at once while
+   * the kernel takes it: to wait for the end of the turn would pin the buffers
+   * of every backend that has more, and new ones cost more than the call.
+   */
+  #hasRoom(): boolean {
+    if (this.window <= 0) return false;
+    if (this.heldBytes > QUEUED_BYTES_MAX - ROOM_BYTES_MIN && !this.isBlocked) this.#writeOut();
+    return this.heldBytes <= QUEUED_BYTES_MAX - ROOM_BYTES_MIN;
+  }
+
+  #frameBytesMax(): number {
+    return Math.min(this.window, FRAME_BYTES_MAX, QUEUED_BYTES_MAX - this.heldBytes);
   }
 
   /** Puts what it can of a source that has just got something, behind those that wait already. */
   offer(source: BodySource): void {
     if (source.isWaiting) return;
     if (this.#waitingCount === 0) {
-      while (this.room > 0) if (!source.putFrame(Math.min(this.room, FRAME_BYTES_MAX))) return;
+      while (this.#hasRoom()) if (!source.putFrame(this.#frameBytesMax())) return;
     }
     this.#wait(source);
   }
@@ -137,11 +149,11 @@ export class Http2Output implements TurnWriter {
 
   /** Lets those that wait have a frame each in turn, the more urgent first. */
   pump(): void {
-    while (this.#waitingCount > 0 && this.room > 0) {
+    while (this.#waitingCount > 0 && this.#hasRoom()) {
       const source = this.#next();
       source.isWaiting = false;
       this.#waitingCount--;
-      if (source.putFrame(Math.min(this.room, FRAME_BYTES_MAX)) && !source.isWaiting) this.#wait(source);
+      if (source.putFrame(this.#frameBytesMax()) && !source.isWaiting) this.#wait(source);
     }
   }
 
@@ -158,7 +170,13 @@ export class Http2Output implements TurnWriter {
 
   flush(): void {
     this.#isScheduled = false;
-    if (this.isBlocked || this.#out.length === 0 || this.#socket.destroyed) return;
+    if (this.isBlocked || this.#out.length === 0) return;
+    this.#writeOut();
+    if (!this.isBlocked) this.pump();
+  }
+
+  #writeOut(): void {
+    if (this.#socket.destroyed) return;
     const { bytes, length } = this.#out;
     this.#inFlight = bytes;
     this.#inFlightLength = length;
@@ -169,7 +187,6 @@ export class Http2Output implements TurnWriter {
     writeTo(this.#socket, length === bytes.length ? bytes : bytes.subarray(0, length), this.#onWritten);
     this.#isWriting = false;
     if (this.isBlocked) this.#owner.onBlocked();
-    else this.pump();
   }
 
   readonly #onWritten = (error?: Error | null): void => {

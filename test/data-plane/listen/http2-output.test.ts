@@ -87,4 +87,19 @@ describe('DATA of several streams', () => {
     output.pump();
     expect(sent).toHaveLength(16);
   });
+
+  it('go on at once while the kernel takes all', () => {
+    const sent: string[] = [];
+    const written: number[] = [];
+    const take = (bytes: Buffer, done: () => void): true => (written.push(bytes.length), done(), true);
+    const socket = { destroyed: false, write: take, _write: (bytes: Buffer, _encoding: string, done: () => void) => take(bytes, done) } as unknown as Socket;
+    const output = new Http2Output(socket, OWNER);
+    output.window = 1_000_000_000;
+    const large = new Source('a', 3, 100 * FRAME_BYTES, output, sent);
+    output.offer(large);
+    expect(large.isWaiting).toBe(false);
+    expect(sent).toHaveLength(100);
+    expect(written).toHaveLength(6);
+    expect(Math.max(...written)).toBe(16 * FRAME_BYTES);
+  });
 });
