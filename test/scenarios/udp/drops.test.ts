@@ -102,6 +102,20 @@ test.each([
   expect(proxy.engine.context.table.backend(0).ejected).toBe(false);
 });
 
+test('no-socket: without a descriptor left a newcomer is dropped, and it is no failure of the backend', async () => {
+  const { proxy } = await setUp();
+  const client = await proxy.client();
+  vi.spyOn(Socket.prototype, 'bind').mockImplementationOnce(() => {
+    throw Object.assign(new Error('bind EMFILE'), { code: 'EMFILE' });
+  });
+  await client.send('x', proxy.port);
+  await proxy.until(() => proxy.dropped('no-socket') === 1);
+  const { table } = proxy.engine.context;
+  expect([proxy.sessions, table.listener(0).connections, table.backend(0).connections, table.backend(0).inFlight]).toEqual([0, 0, 0, 0]);
+  expect(table.backend(0).ejected).toBe(false);
+  expect(await client.ask('a', proxy.port)).toBe('echo:a');
+});
+
 test('no-backend: another worker took the last place between the look and the take, and the place here is given back', async () => {
   const { proxy } = await setUp();
   const { table } = proxy.engine.context;

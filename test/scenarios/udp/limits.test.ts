@@ -1,5 +1,4 @@
-/** The limits of a whole proxy with two workers: places over both, the descriptors of the process, the kernel's receive buffer; and the log of it all. One proxy serves all tests, in order. */
-import { execFileSync, spawnSync } from 'node:child_process';
+/** The limits of a whole proxy with two workers: places over both, the kernel's receive buffer; and the log of it all. One proxy serves all tests, in order. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +23,6 @@ beforeAll(async () => {
   weir = await WeirProcess.start(`
 listeners:
   dns: { protocol: udp, bind: "127.0.0.1:0", limits: { connections: ${PLACES} }, pool: dns }
-  roomy: { protocol: udp, bind: "127.0.0.1:0", pool: dns }
 pools:
   dns: { backends: ["127.0.0.1:${origin.port}"] }
 admin: { bind: "127.0.0.1:0" }
@@ -41,7 +39,7 @@ afterAll(async () => {
 
 const sessions = (samples: Samples): number => samples.get('weir_udp_sessions{listener="dns"}')!;
 const received = (samples: Samples): number => samples.get('weir_udp_datagrams_total{listener="dns",direction="received"}')!;
-const dropped = (samples: Samples, reason: string, listener = 'dns'): number => samples.get(`weir_udp_dropped_total{listener="${listener}",reason="${reason}"}`)!;
+const dropped = (samples: Samples, reason: string): number => samples.get(`weir_udp_dropped_total{listener="dns",reason="${reason}"}`)!;
 const sourceOf = (text: string): number => origin.heard.findLast(({ bytes }) => bytes.toString() === text)!.from.port;
 
 test('forged senders take the places of each other, and of one answered session a worker at most', async () => {
@@ -64,29 +62,6 @@ test('forged senders take the places of each other, and of one answered session 
   const kept = clients.filter((_, i) => before[i] === sourceOf(`b${ANSWERED - 1 - i}`)).length;
   expect(kept).toBeGreaterThanOrEqual(ANSWERED - 2);
   for (const each of forged) each.close();
-});
-
-const canLimit = spawnSync('prlimit', ['--version']).error === undefined;
-if (!canLimit) console.log('not run: a proxy without descriptors left needs prlimit, of the Debian package util-linux');
-
-test.skipIf(!canLimit)('no-socket: without a descriptor left newcomers are dropped, sessions go on, and all is well once there are some', async () => {
-  const limit = execFileSync('prlimit', ['--pid', String(weir.pid), '--nofile', '--output', 'SOFT', '--noheadings']).toString().trim();
-  const setLimit = (to: string): void => void execFileSync('prlimit', ['--pid', String(weir.pid), `--nofile=${to}:`]);
-  // Here nobody waits for a place.
-  const roomy = weir.port('roomy');
-  for (const [i, client] of clients.entries()) await client.insist(`c${i}`, roomy);
-  const newcomers = await Promise.all(Array.from({ length: 10 }, () => UdpEnd.open()));
-  setLimit('3');
-  for (const each of newcomers) await each.send('early', roomy);
-  // Sessions of both workers answer, behind the newcomers' datagrams.
-  for (const [i, client] of clients.entries()) await client.insist(`d${i}`, roomy);
-  expect(clients.map((_, i) => sourceOf(`d${i}`))).toEqual(clients.map((_, i) => sourceOf(`c${i}`)));
-  expect(origin.heard.some(({ bytes }) => bytes.toString() === 'early')).toBe(false);
-  setLimit(limit);
-  expect(dropped(await metricsOf(weir), 'no-socket', 'roomy')).toBe(10);
-  for (const [i, each] of newcomers.entries()) expect(await each.insist(`e${i}`, roomy)).toBe(`one:e${i}`);
-  expect(weir.log.some(({ level }) => level === 'error')).toBe(false);
-  for (const each of newcomers) each.close();
 });
 
 const isTold = existsSync('/proc/net/udp');
