@@ -25,13 +25,14 @@ export function compileListener(name: string, listener: Listener, tree: MapNode)
   const { limits: otherLimits, timeouts: otherTimeouts } = httpDefaults;
   const limits = { ...otherLimits, responses: 0, ...listener.limits };
   const timeouts = { ...otherTimeouts, ...listener.timeouts };
+  const tls = isUdp || listener.tls === undefined ? null : compileTls(listener.tls, isHttp, nodeAt(tree, ['listeners', name, 'tls', 'certificates']));
   return {
     name,
     protocol: listener.protocol,
     binds: listener.bind,
     trustedProxies: isUdp ? [] : listener.trustedProxies,
     proxyProtocol: isUdp ? 'off' : listener.proxyProtocol,
-    tls: isUdp || listener.tls === undefined ? null : compileTls(listener.tls, isHttp, nodeAt(tree, ['listeners', name, 'tls', 'certificates'])),
+    tls: isHttp && !listener.http2 ? withoutHttp2(tls) : tls,
     via: isHttp && listener.via,
     forwarded: isHttp && listener.forwarded,
     http2: isHttp && listener.http2,
@@ -49,6 +50,11 @@ export function compileListener(name: string, listener: Listener, tree: MapNode)
     timeouts: { headerMs: steps(timeouts.header), bodyMs: steps(timeouts.body), sendMs: steps(timeouts.send), idleMs: steps(timeouts.idle), tunnelMs: steps(timeouts.tunnel) },
     routes: compileRoutes(listener),
   };
+}
+
+/** ALPN agrees on nothing that is refused afterwards. */
+function withoutHttp2(tls: ListenerSpec['tls']): ListenerSpec['tls'] {
+  return tls === null ? null : { ...tls, alpn: tls.alpn.filter((protocol) => protocol !== 'h2') };
 }
 
 /** What is short for routes comes after those written out: `sni`, then the listener's own `pool` as a last route. */

@@ -62,7 +62,7 @@ const httpListener = z.strictObject({
   protocol: choice(['http']).prefault('http').describe('What clients speak: http, tcp or udp.'),
   trustedProxies: trustedProxies.describe('Networks whose X-Forwarded headers and PROXY header are believed.'),
   proxyProtocol,
-  http2: flag().prefault(true).describe('Takes HTTP/2, too: in the clear from clients that begin with its preface.'),
+  http2: flag().prefault(true).describe('Takes HTTP/2, too: over TLS where ALPN agrees on it, in the clear from clients that begin with its preface.'),
   tls: httpTls.optional().describe('TLS ends here; absent: clients speak in the clear.'),
   via: flag().prefault(false).describe('Adds Via.'),
   forwarded: flag().prefault(false).describe('Adds the Forwarded header of RFC 7239.'),

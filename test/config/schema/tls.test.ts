@@ -34,6 +34,7 @@ describe('tls of a listener', () => {
     expect(rest).toMatchObject({ unknownName: 'default', minVersion: 'TLSv1.2', curves: null, alpn: ['h2', 'http/1.1', 'http/1.0'] });
     expect(certificates).toEqual([{ label: 'leaf-1.crt', cert: site.cert.trimEnd(), key: site.key.trimEnd(), names: ['localhost', '*.b.example', '127.0.0.1'], keyType: 'ec', expiresAtMs: expect.any(Number) }]);
     expect(spec(`{ certificates: [${SITE}] }`, 'tcp').alpn).toEqual([]);
+    expect(spec(`{ certificates: [${SITE}] }`, 'http\n    http2: false').alpn).toEqual(['http/1.1', 'http/1.0']);
     expect(load(`{ certificates: [${SITE}] }`).snapshot!.listeners[0]!.limits.handshakesMax).toBe(1000);
   });
 
