@@ -191,6 +191,23 @@ describe('HTTP/2', () => {
     await until(() => s.engine.plane.openConnections === 0);
   });
 
+  it('gives large answers and takes large bodies whole, several at once', async () => {
+    const bytes = 2 * 1024 * 1024;
+    const s = await secured(({ path, raw }) => (path === '/up' ? `HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n${raw.length > bytes ? 7654321 : 1234567}` : `HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'z'.repeat(bytes)}`), makeTls([site], { alpn: ['h2'] }));
+    const visitor = await visit(s, { ALPNProtocols: ['h2'] });
+    const session = connectHttp2('https://localhost', { createConnection: () => visitor.socket });
+    const ask = async (path: string, body: Buffer | null): Promise<number | string> => {
+      const stream = session.request({ ':path': path, ':authority': 'localhost', ':method': body === null ? 'GET' : 'POST' });
+      stream.end(body ?? undefined);
+      let text = '';
+      for await (const chunk of stream) text += String(chunk);
+      return path === '/up' ? text : text.length;
+    };
+    expect(await Promise.all([ask('/1', null), ask('/up', Buffer.alloc(bytes, 97)), ask('/2', null)])).toEqual([bytes, '7654321', bytes]);
+    session.close();
+    await once(session, 'close');
+  });
+
   it('with a preface and without ALPN is held to the certificate all the same', async () => {
     const s = await secured(() => OK, makeTls([site], { alpn: ['http/1.1'] }));
     const visitor = await visit(s);
