@@ -1,4 +1,5 @@
 /** TLS of http listeners: certificates by name, what is spoken, and that HTTP over it is HTTP. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { X509Certificate } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
@@ -227,8 +228,20 @@ describe('the end of a connection', () => {
     const visitor = await visit(s);
     visitor.send('GET / HTTP/1.0\r\nHost: localhost\r\n\r\n');
     const text = await visitor.untilClosed();
-    // An end without the notice of TLS is an error of this client.
     expect([text.endsWith('x'.repeat(1000)), text.length > 500_000, visitor.isEnded, visitor.error]).toEqual([true, true, true, null]);
+  });
+
+  it('is no cut to a client that minds, after an answer and after a silence', async () => {
+    const s = await secured(() => OK, undefined, { timeouts: { idleMs: 300 } });
+    for (const request of ['GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', GET]) {
+      const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${s.port}`, '-servername', 'localhost', '-CAfile', ca.root.certFile, '-ign_eof']);
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString('latin1')));
+      child.stdin.write(request);
+      await once(child, 'close');
+      expect(said).toContain('200 OK');
+      expect(said).not.toMatch(/unexpected eof/);
+    }
   });
 
   it('is a reset where an answer that could pass for whole was cut', async () => {
