@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- layer4`: what a relay of tcp costs beside HAProxy and
+ * `npm run bench -- layer4`: what a relay of tcp or udp costs beside HAProxy and
  * nginx, what an idle connection holds, and what clients lose when the proxy
  * is changed under load. bench/README.md says how to read it.
  */
@@ -16,6 +16,7 @@ import { figuresTable, type Figure } from '../tier/figure.ts';
 import { costRows, costTable, IDLE_KIB_MAX, measureCost, measureIdle, type CostResult, type CostRow } from './tcp-costs.ts';
 import { measureLosses, portOf } from './tcp-losses.ts';
 import { missingFor, proxyNames, startProxy, versions, WEIR_AGAIN, type Behind, type TcpProxy } from './tcp-peers.ts';
+import { measureUdp, udpRows } from './udp-echo.ts';
 
 const ends = fileURLToPath(new URL('./tcp-ends.ts', import.meta.url));
 const otherRows = ['idle', 'losses'] as const;
@@ -28,7 +29,7 @@ interface Layer4Flags {
 
 export function parseLayer4Flags(args: readonly string[]): Layer4Flags {
   const { values } = parseArgs({ args: [...args], options: { rows: { type: 'string', default: 'all' }, rounds: { type: 'string', default: '9' }, save: { type: 'string' } } });
-  const known = [...costRows.map(({ name }) => name), ...otherRows];
+  const known = [...costRows.map(({ name }) => name), ...udpRows, ...otherRows];
   const rows = values.rows === 'all' ? known : values.rows.split(',');
   const unknown = rows.find((row) => !known.includes(row));
   if (unknown !== undefined) throw new Error(`no row "${unknown}"; there are: ${known.join(', ')}`);
@@ -47,7 +48,7 @@ export async function runLayer4Bench(args: readonly string[]): Promise<void> {
   try {
     const started = { dir, running, behind: await startBehind(running), load: start(LOAD_CORE, process.execPath, [ends, 'load'], { ipc: true }) };
     running.push(started.load);
-    const costs = await measureCosts(flags, started);
+    const costs = [...(await measureCosts(flags, started)), ...(await measureUdp(flags.rows, flags.rounds))];
     const figures = await measureOthers(flags, started);
     console.log(`\n\n${machine.cpu}, ${machine.cores} cores, ${machine.system}; ${versions().join(', ')}; ${flags.rounds} rounds`);
     if (costs.length > 0) console.log(costTable(costs));

@@ -125,7 +125,7 @@ export function costTable(results: readonly CostResult[]): string {
   const rows = results.map((result) => {
     const { median, min, max } = spread(result.ratios);
     const of = (isWeir: boolean): string => Object.entries(result.costs).filter(([name]) => name.startsWith('weir') === isWeir).map(([name, costs]) => `${isWeir ? '' : `${name} `}${figure(spread(costs).median)}`).join(', ');
-    return [`${result.row} (${result.unit})`, of(true), of(false), median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, result.against, String(result.atMost), median <= result.atMost ? 'yes' : 'no', `${(result.noise * 100).toFixed(1)} %`];
+    return [`${result.row} (${result.unit})`, of(true), of(false), median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, result.against, ...(Number.isFinite(result.atMost) ? [String(result.atMost), median <= result.atMost ? 'yes' : 'no'] : ['', '']), `${(result.noise * 100).toFixed(1)} %`];
   });
   return table([head, ...rows]);
 }

@@ -75,7 +75,7 @@ test('the access log has it, and what was refused counts', async () => {
   await ask('/logged', '2001:db8::9');
   expect(await rawRequest(weir.port(), 'GET /unnamed HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => ({ status: NaN }))).toMatchObject({ status: NaN });
   await untilMetrics(weir, (samples) => samples.get('weir_listener_refused_total{listener="web",reason="proxy-header"}') === 1);
-  const entries = (): Record<string, unknown>[] => weir.out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const entries = (): Record<string, unknown>[] => weir.out.split('\n').slice(0, -1).filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
   while (!entries().some(({ error }) => error === 'proxy-header-refused')) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(entries().find(({ target }) => target === '/logged')).toMatchObject({ client: '2001:db8::9', status: 200 });
 });
