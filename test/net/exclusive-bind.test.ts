@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { bindExclusively } from '../../src/net/exclusive-bind.ts';
 import { bindUdp } from '../../src/net/udp-socket.ts';
+import { freePort } from '../support/free-port.ts';
 
 test('a free port is found, held against others, and free again after release', async () => {
   const first = await bindExclusively('127.0.0.1', 0);
@@ -28,10 +29,12 @@ test('an address of another machine is refused by its code', async () => {
 });
 
 test('UDP: one at a time, and a port of TCP is none of UDP', async () => {
-  const first = await bindExclusively('127.0.0.1', 0, 'udp');
+  const port = await freePort();
+  const first = await bindExclusively('127.0.0.1', port, 'udp');
   if (first.kind !== 'held') throw new Error(first.text);
   expect(await bindExclusively('127.0.0.1', first.port, 'udp')).toMatchObject({ kind: 'refused', code: 'EADDRINUSE' });
   expect(await bindExclusively(null, first.port, 'udp')).toMatchObject({ kind: 'refused', code: 'EADDRINUSE' });
+  // It was free of TCP a moment ago.
   const overTcp = await bindExclusively('127.0.0.1', first.port);
   expect(overTcp.kind).toBe('held');
   if (overTcp.kind === 'held') await overTcp.release();

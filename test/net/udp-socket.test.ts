@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { listeningSockets } from '../../src/net/listening-sockets.ts';
 import { ownAddresses } from '../../src/net/own-addresses.ts';
 import { bindUdp, connectUdp } from '../../src/net/udp-socket.ts';
+import { freePort } from '../support/free-port.ts';
 
 test('a bound socket has its port at once, and a taken one is told at once', () => {
   const socket = bindUdp('127.0.0.1', 0, { reusePort: false });
@@ -34,7 +35,8 @@ test('a connected socket sends at once, hears its peer alone, and hears of its e
 });
 
 test('sockets that share a UDP port are counted', async () => {
-  const one = bindUdp('127.0.0.1', 0, { reusePort: true });
+  // No listener of TCP has its number.
+  const one = bindUdp('127.0.0.1', await freePort(), { reusePort: true });
   const { port } = one.address();
   const two = bindUdp('127.0.0.1', port, { reusePort: true });
   // Null: this system does not say.

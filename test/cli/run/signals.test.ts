@@ -1,9 +1,20 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { onSignals } from '../../../src/cli/run/signals.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 let end = (): void => {};
-afterEach(() => end());
+/** Those of whoever else lives in this process: they would take the signals for real. */
+let others: NodeJS.SignalsListener[][] = [];
+
+beforeEach(() => {
+  others = SIGNALS.map((signal) => process.listeners(signal) as NodeJS.SignalsListener[]);
+  for (const signal of SIGNALS) process.removeAllListeners(signal);
+});
+afterEach(() => {
+  end();
+  SIGNALS.forEach((signal, i) => others[i]!.forEach((listener) => process.on(signal, listener)));
+});
 
 function listen(): { clock: VirtualClock; seen: string[] } {
   const clock = new VirtualClock();

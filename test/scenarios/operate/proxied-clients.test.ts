@@ -5,7 +5,7 @@ import { helloMessage, inRecords, serverNameExtension } from '../../support/clie
 import { RawClient, RawOrigin } from '../../support/engine.ts';
 import { rawRequest } from '../../support/raw-http.ts';
 import { untilMetrics } from '../../support/visitor.ts';
-import { WeirProcess } from '../../support/weir-process.ts';
+import { until, WeirProcess } from '../../support/weir-process.ts';
 
 const origins: RawOrigin[] = [];
 let weir: WeirProcess;
@@ -76,7 +76,8 @@ test('the access log has it, and what was refused counts', async () => {
   expect(await rawRequest(weir.port(), 'GET /unnamed HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => ({ status: NaN }))).toMatchObject({ status: NaN });
   await untilMetrics(weir, (samples) => samples.get('weir_listener_refused_total{listener="web",reason="proxy-header"}') === 1);
   const entries = (): Record<string, unknown>[] => weir.out.split('\n').slice(0, -1).filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
-  while (!entries().some(({ error }) => error === 'proxy-header-refused')) await new Promise((resolve) => setTimeout(resolve, 20));
+  // Each worker writes its own lines when it is their time.
+  await until(() => entries().some(({ error }) => error === 'proxy-header-refused') && entries().some(({ target }) => target === '/logged'));
   expect(entries().find(({ target }) => target === '/logged')).toMatchObject({ client: '2001:db8::9', status: 200 });
 });
 
