@@ -5,10 +5,11 @@
  * Whatever could end a line early is refused here. Pure.
  */
 import { STATUS_CODES } from 'node:http';
-import { FIELD_VALUE, latin1, SPACE, TAB, TOKEN_FOLDED } from './bytes.ts';
+import { latin1, SPACE, TOKEN_FOLDED } from './bytes.ts';
 import { FIELD_COUNT_LIMIT } from './field-lines.ts';
 import { FIELD, fieldId, HASH_START, hashStep } from './field-names.ts';
 import type { FieldSink } from './hpack-decoder.ts';
+import { isFieldValue } from './http2-field-value.ts';
 import type { OutBytes } from './out-bytes.ts';
 import type { HeadLimits } from './request-head.ts';
 
@@ -147,16 +148,6 @@ function nameId(name: Buffer, start: number, end: number): number {
     hash = hashStep(hash, folded);
   }
   return start === end ? -1 : fieldId(name, start, end, hash);
-}
-
-/** Neither control bytes nor white space at an end (§8.2.1). */
-function isFieldValue(bytes: Buffer, start: number, end: number): boolean {
-  for (let pos = start; pos < end; pos++) if (FIELD_VALUE[bytes[pos]!] !== 1) return false;
-  return start === end || (!isBlank(bytes[start]!) && !isBlank(bytes[end - 1]!));
-}
-
-function isBlank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
 }
 
 function putLineEnd(out: OutBytes): void {

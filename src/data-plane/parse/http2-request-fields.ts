@@ -5,10 +5,11 @@
  * get) is then one code for both versions. Whatever could end a line or a word
  * early is refused here, so that the parser reads exactly these fields. Pure.
  */
-import { equalsWord, FIELD_VALUE, SPACE, TAB, TARGET, TOKEN, TOKEN_FOLDED } from './bytes.ts';
+import { equalsWord, SPACE, TARGET, TOKEN, TOKEN_FOLDED } from './bytes.ts';
 import { FIELD, fieldId, HASH_START, hashStep } from './field-names.ts';
-import { FIELD_COUNT_LIMIT, plainEnd } from './field-lines.ts';
+import { FIELD_COUNT_LIMIT } from './field-lines.ts';
 import type { FieldSink } from './hpack-decoder.ts';
+import { isFieldValue } from './http2-field-value.ts';
 import { URGENCY_DEFAULT, urgencyOf } from './http2-priority.ts';
 import { OutBytes } from './out-bytes.ts';
 import type { HeadLimits } from './request-head.ts';
@@ -270,17 +271,6 @@ export class RequestFields implements FieldSink {
     out.length += value.copy(out.bytes, out.length, valueStart, valueEnd);
     putLineEnd(out);
   }
-}
-
-/** Neither control bytes nor white space at an end (§8.2.1). */
-function isFieldValue(bytes: Buffer, start: number, end: number): boolean {
-  let pos = plainEnd(bytes, start, end);
-  while (pos < end && FIELD_VALUE[bytes[pos]!] === 1) pos++;
-  return pos === end && (start === end || (!isBlank(bytes[start]!) && !isBlank(bytes[end - 1]!)));
-}
-
-function isBlank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
 }
 
 function equalsExactly(bytes: Buffer, start: number, word: string): boolean {

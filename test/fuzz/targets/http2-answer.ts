@@ -7,6 +7,7 @@ import { AnswerFields } from '../../../src/data-plane/parse/http2-answer-fields.
 import { OutBytes } from '../../../src/data-plane/parse/out-bytes.ts';
 import { parseResponseHead, ResponseHead } from '../../../src/data-plane/parse/response-head.ts';
 import { fieldTokens, lineTokens } from '../dictionary.ts';
+import { fieldsOf, type Field } from './listed-fields.ts';
 import { fuzzLimits } from './request-head.ts';
 import { readStrictAnswer } from './response-head.ts';
 import { demand, demandRead, demandSame, type FuzzTarget } from './target.ts';
@@ -15,16 +16,6 @@ import { demand, demandRead, demandSame, type FuzzTarget } from './target.ts';
 const fields = new AnswerFields();
 const out = new OutBytes();
 const head = new ResponseHead();
-
-type Field = readonly [name: string, value: string];
-
-function fieldsOf(input: Buffer): Field[] {
-  return input
-    .toString('latin1')
-    .split('\x00\x00')
-    .filter((line) => line !== '')
-    .map((line) => [line.slice(0, line.indexOf('=') === -1 ? undefined : line.indexOf('=')), line.indexOf('=') === -1 ? '' : line.slice(line.indexOf('=') + 1)]);
-}
 
 function take(list: readonly Field[], isTrailer: boolean, isLast: boolean): string {
   out.length = 3;

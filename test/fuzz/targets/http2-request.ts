@@ -7,23 +7,13 @@ import { parseRequestHead, RequestHead } from '../../../src/data-plane/parse/req
 import { RequestFields } from '../../../src/data-plane/parse/http2-request-fields.ts';
 import { fieldTokens, lineTokens } from '../dictionary.ts';
 import { readStrictHead } from '../readers/strict-request.ts';
+import { fieldsOf, type Field } from './listed-fields.ts';
 import { fuzzLimits } from './request-head.ts';
 import { demand, demandRead, demandSame, type FuzzTarget } from './target.ts';
 
 /** Used for every request: what one leaves in it must not show in the next. */
 const fields = new RequestFields();
 const head = new RequestHead();
-
-type Field = readonly [name: string, value: string];
-
-/** A field from each line, its name up to the first "=". Bytes that would be line ends here stand for themselves elsewhere. */
-function fieldsOf(input: Buffer): Field[] {
-  return input
-    .toString('latin1')
-    .split('\x00\x00')
-    .filter((line) => line !== '')
-    .map((line) => [line.slice(0, line.indexOf('=') === -1 ? undefined : line.indexOf('=')), line.indexOf('=') === -1 ? '' : line.slice(line.indexOf('=') + 1)]);
-}
 
 function take(list: readonly Field[], isTrailer: boolean): string {
   fields.begin(fuzzLimits, isTrailer);
