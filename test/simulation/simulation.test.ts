@@ -26,6 +26,9 @@ describe('a tier to which everything happens', () => {
 
   it.each([
     { seed: 100_033, members: 1, what: 'the last that knows the config is killed while a newcomer waits' },
+    { seed: 901_084, members: 1, what: 'one that knows the config is a member, and no answer comes through to it' },
+    { seed: 902_730, members: 1, what: 'one that knows the config joins, and is cut off before it puts that back' },
+    { seed: 901_044, members: 1, what: 'a member whose settling is broken off again and again sees a primary go' },
     { seed: 700_296, members: 5, what: 'a connected member hears of a new primary late, since the probers are not heard' },
   ])('$what (seed $seed)', async ({ seed, members }) => {
     const options = { seed, members, backends: 4, stormMs: STORM_MS };

@@ -138,7 +138,7 @@ export class TierLink implements Membership {
     const formed = wellFormed(report);
     this.#outbox.report(formed);
     if (this.#phases.phase === 'autonomous') return this.#handBack(formed);
-    if (this.#phases.phase === 'settling') this.#reader.agree(formed);
+    if (this.#phases.phase === 'settling') this.#reader.conclude(formed);
     this.#calls.now();
   }
 

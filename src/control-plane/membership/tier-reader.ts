@@ -4,8 +4,8 @@
  * the control plane. Owned by the tier link, which makes the calls.
  *
  * Hand-over: everything is read; for a lease of unbroken good answers the own
- * view of members and backends holds, but for verdicts given since; then the
- * store's word is taken as it is then. "Read" is by epochs where those hold and
+ * view of members and backends holds, with what this proxy goes on to see, but
+ * for verdicts given since; then the store's word is taken as it is then. "Read" is by epochs where those hold and
  * by digests always: a copy found to be what the store has is not fetched anew.
  */
 import type { Clock } from '../../base/clock.ts';
@@ -116,11 +116,14 @@ export class TierReader {
     return this.#nextInMs(answer, news);
   }
 
-  /** What this prober has just concluded is what the tier held before it did: the own view is no longer another. */
-  agree({ check, verdict }: VerdictReport): void {
+  /** Settling: what this prober has just concluded is its own view, unless the tier has given a verdict since that began. */
+  conclude({ check, verdict, reason, atMs }: VerdictReport): void {
+    if (verdict === null) return;
+    const { events, phases, id } = this.#options;
     const text = this.#sync.verdicts.get(check);
     const entry = text === null ? null : parseVerdict(check, text);
-    if (entry !== null && entry.verdict === verdict) this.#options.events.onVerdict(check, entry);
+    if (entry?.verdict === verdict) events.onVerdict(check, entry);
+    else if (entry === null || entry.atMs < phases.sinceWallMs) events.onVerdict(check, { check, verdict, reason, atMs, by: [id] });
   }
 
   /** A message. Returns in how long it calls for a call; null: it does not. `isBusy`: a call is in flight. */

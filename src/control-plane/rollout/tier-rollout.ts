@@ -75,7 +75,7 @@ export class TierRollout {
   #own: Own | null = null;
   #failure: ApplyFailure | null = null;
   #retry = new BackOff(APPLY_RETRY);
-  /** Monotonic time since which the store has no head; null: it has one, or is not heard. */
+  /** Monotonic time since which the store has no head, nor a member that could give it one; null: it has, or is not heard. */
   #emptySinceMs: number | null = null;
   #foreign = '';
   #settled = false;
@@ -276,7 +276,7 @@ export class TierRollout {
     const { membership, clock, leaseMs, log } = this.#options;
     const { head } = word;
     const own = this.#own;
-    this.#emptySinceMs = head === null ? (this.#emptySinceMs ?? clock.monotonicMs()) : null;
+    this.#emptySinceMs = head === null && !this.#othersKnowBetter ? (this.#emptySinceMs ?? clock.monotonicMs()) : null;
     if (own === null) {
       if (head !== null) await this.#take(head, false);
       return head !== null;
@@ -313,7 +313,7 @@ export class TierRollout {
   /** A store that stood still was empty for nobody: those who know better could not say so meanwhile. */
   #emptyForMs(): number {
     const { membership, clock } = this.#options;
-    return this.#emptySinceMs === null || this.#othersKnowBetter ? 0 : Math.min(clock.monotonicMs() - this.#emptySinceMs, membership.steadyMs);
+    return this.#emptySinceMs === null ? 0 : Math.min(clock.monotonicMs() - this.#emptySinceMs, membership.steadyMs);
   }
 
   /** The head becomes what this member stands on, once it runs. */

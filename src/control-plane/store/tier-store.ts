@@ -322,7 +322,7 @@ export interface RestoreCall extends Caller {
 /**
  * `kept`: the store has a head of another history, or one whose number is not below; or the call would begin a history
  * though one that knows the tier from before the store was emptied has been heard within two leases (RETURNED_LEASES): in
- * a call that names another run, or a join that brings a history. What that one has is better. A rollout of a lower or equal number ends.
+ * a call that names another run or comes after its lease has ended, or a join that brings a history. What that one has is better. A rollout of a lower or equal number ends.
  */
 export type RestoreAnswer = 'restored' | 'kept' | 'not-living';
 

@@ -162,6 +162,23 @@ describe('the hand-over', () => {
     expect(a!.verdicts.get('x')).toBe('up');
   });
 
+  it('goes on seeing: what it concludes itself is its view, unless a verdict was given since', async () => {
+    const [a, b, c] = await cutOff();
+    for (const { link } of [b!, c!]) link.report(report('y', 'up', now()));
+    a!.way.away = null;
+    await rig.clock.advance(HEARTBEAT_MS + 10);
+    for (const { link } of [b!, c!]) link.report(report('y', 'down', now()));
+    await rig.clock.advance(200);
+    expect(a!.link.state.phase).toBe('settling');
+    a!.link.report(report('own', 'up', now()));
+    a!.link.report(report('own', 'down', now()));
+    expect(a!.verdicts.get('own')).toBe('down');
+    a!.link.report(report('own', null, now()));
+    expect(a!.verdicts.get('own')).toBe('down');
+    a!.link.report(report('y', 'up', now()));
+    expect(a!.verdicts.get('y')).toBe('down');
+  });
+
   it('does not take for new what others concluded before and now say again', async () => {
     const [a, b, c] = await cutOff();
     a!.way.away = null;

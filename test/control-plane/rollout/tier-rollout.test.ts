@@ -247,6 +247,26 @@ describe('a store that lost the config', () => {
     expect([fresh.runs, back.runs]).toEqual(['2 second', '2 second']);
   });
 
+  it('gets no file while one that knows the config is a member, nor for two leases after', async () => {
+    const [a] = await rig.tier('a');
+    const { disk } = a!;
+    a!.kill();
+    await rig.advance(LEASE_MS + 2000);
+    rig.store.flush();
+    const fresh = rig.add('fresh', { file: 'other' });
+    await rig.advance(1000);
+    const back = rig.add('a', { disk });
+    await rig.advance(1000);
+    back.wire.isCut = true;
+    const hasBegun = (): boolean => fresh.rollout.history !== null;
+    await rig.advance(LEASE_MS);
+    while (fresh.link.members.has('a')) await rig.advance(10);
+    await rig.advance(2 * LEASE_MS - 200);
+    expect(hasBegun()).toBe(false);
+    await rig.advance(2000);
+    expect(hasBegun()).toBe(true);
+  });
+
   it('of its newest version gets it back from who runs it', async () => {
     const [a] = await rig.tier('a', 'b');
     const before = rig.store.snapshot();

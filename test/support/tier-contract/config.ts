@@ -254,6 +254,22 @@ export const firstContract = suite('a first config', (rig) => {
     expect(answers).toMatch(/^( kept){3,} restored$/);
   });
 
+  it('does not come for two leases after a call of one whose lease has ended: it is on its way back', async () => {
+    const a = await rig().member('a', { history: 'h' });
+    await rig().store.leave(a.caller);
+    const newcomer = await rig().member('newcomer');
+    await newcomer.call({ leaseMs: SHORT_LEASE_MS });
+    let answers = '';
+    for (let i = 0; i < 12; i++) {
+      // The last of its calls, which alone gets through, comes when what its join said counts no more.
+      if (i === 7) expect(await a.call({ leaseMs: SHORT_LEASE_MS })).toMatchObject({ living: false });
+      await newcomer.call({ leaseMs: SHORT_LEASE_MS });
+      if (i >= 7) answers += ` ${await rig().store.restore(restoreCall(newcomer, 1, { isFirst: true }))}`;
+      await rig().advance(SHORT_LEASE_MS / 3);
+    }
+    expect(answers).toMatch(/^( kept){5}$/);
+  });
+
   it('does not come while one joins who brings the config of the tier, nor for two leases after', async () => {
     const newcomer = await rig().member('newcomer');
     const a = await rig().member('a', { history: 'h' });

@@ -113,7 +113,7 @@ export class TierState {
   call(call: StoreCall): StoreAnswer {
     const held = this.#present(call);
     if (held === null) {
-      if (call.have !== null && call.have.run !== this.run) this.#returnedMs = this.#time.nowMs;
+      if (this.#config.head === null || (call.have !== null && call.have.run !== this.run)) this.#returnedMs = this.#time.nowMs;
       return this.#nothing();
     }
     if (call.number <= held.lastNumber) return this.#answer(call, held, { reportsDiffer: false, publishInMs: null });

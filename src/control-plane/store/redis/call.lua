@@ -208,7 +208,7 @@ local record = present(member, incarnation)
 local answer = { '', clock.tier, record and record.state or '', 0, -1, '', 0, 0, 0, false }
 if record == nil then
   local run = match(ARGV[6], '^%S+')
-  if run ~= nil and run ~= meta.run then call('HSET', STATE, ' returned', int(clock.tier)) end
+  if readHead() == nil or (run ~= nil and run ~= meta.run) then call('HSET', STATE, ' returned', int(clock.tier)) end
 else
   if number > record.number then
     record.number = number

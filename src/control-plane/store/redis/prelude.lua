@@ -21,7 +21,7 @@
 -- ` meta`: META_FIELDS below, by spaces. It begins with run and epochs as a caller names what it has read, so that
 -- a caller to whom nothing is new is known by comparing the beginnings of two strings.
 -- ` expired`: the tier time at which a lease expired last. ` returned`: that at which one who
--- knows the tier from before it was emptied called or joined last.
+-- knows the tier from before it was emptied called or joined last, or, while there is no config, one whose lease had ended.
 -- ` watched`: UNTIL_MS POOL, a line each. ` suspected`: checks that the next message names, a line each, or `*`: too many.
 --
 -- What is not of these forms is missing; where others of these values depend on it, the operation ends with GARBAGE, as
