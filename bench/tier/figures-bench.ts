@@ -9,6 +9,7 @@ import { saveResult } from '../results.ts';
 import { BenchTier } from './bench-tier.ts';
 import { figuresTable, type Figure } from './figure.ts';
 import { failoverRows, lossRows } from './loss-rows.ts';
+import { redisCostRows, thousandRows } from './redis-cost.ts';
 import { requestCostRows } from './request-cost.ts';
 import { storeCostRows } from './store-cost.ts';
 import { crashedRow, probersKilledRow, probesRow, silentRow, verdictRow } from './verdict-rows.ts';
@@ -24,6 +25,8 @@ const onOneTier: Readonly<Record<string, (bench: BenchTier, rounds: number) => P
 const onTheirOwn: Readonly<Record<string, (rounds: number) => Promise<Figure[]>>> = {
   failover: (rounds) => failoverRows(Math.ceil(rounds / 2)),
   store: storeCostRows,
+  redis: redisCostRows,
+  thousand: thousandRows,
   cpu: (rounds) => requestCostRows(3 * rounds),
 };
 const names = [...Object.keys(onOneTier), ...Object.keys(onTheirOwn)];

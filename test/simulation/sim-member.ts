@@ -23,7 +23,7 @@ import type { StateFile } from '../../src/control-plane/state-file.ts';
 import type { DialUdp } from '../../src/net/dial-udp.ts';
 import type { Dial } from '../../src/net/dial.ts';
 import { tableTime, type BackendRow, type PoolRow } from '../../src/shared/backend-table.ts';
-import { BackendRig, healthSpec } from '../support/backend-rig.ts';
+import type { BackendRig } from '../support/backend-rig.ts';
 import { MemoryDisk } from '../support/rollout-rig.ts';
 import { VirtualDatagrams } from '../support/virtual-network.ts';
 import { ProcessClock } from './sim-clock.ts';
@@ -48,7 +48,7 @@ export class SimMember implements ConfigApplier {
   readonly disk: SimDisk;
   readonly clock: ProcessClock;
   readonly wire: SimWire;
-  readonly backends = new BackendRig();
+  readonly backends: BackendRig;
   /** Cannot reach any backend. */
   isCutFromBackends = false;
   hasEnded = false;
@@ -70,6 +70,7 @@ export class SimMember implements ConfigApplier {
     this.#tier = tier;
     this.id = id;
     this.disk = disk;
+    this.backends = tier.rigFor(id);
     this.#random = seededRandom(tier.random.below(2 ** 31));
     this.clock = new ProcessClock(tier.clock, tier.random.below(4) === 0 ? tier.random.below(7_200_000) - 3_600_000 : 0);
     this.wire = new SimWire({ sim: tier.clock, process: this.clock, random: this.#random, mood: tier.mood, answerWithinMs: tier.pace.leaseMs / 3 });
@@ -80,7 +81,7 @@ export class SimMember implements ConfigApplier {
     const member = new SimMember(tier, id, disk);
     await member.#open();
     void member.rollout.start(Buffer.from(file));
-    member.clock.every(REQUEST_EVERY_MS, () => member.#request());
+    if (tier.isWatched) member.clock.every(REQUEST_EVERY_MS, () => member.#request());
     member.clock.every(REQUEST_EVERY_MS, () => member.#tellState());
     return member;
   }
@@ -97,7 +98,7 @@ export class SimMember implements ConfigApplier {
       previousIncarnation: kept.identity?.incarnation ?? null,
       history: () => this.rollout.history,
       timing: () => pace,
-      record: { zone: `z${Number(id.slice(1)) % 2}`, addresses: [], software: 'sim', sinceMs: clock.wallMs() },
+      record: { zone: this.#tier.zoneOf(id), addresses: [], software: 'sim', sinceMs: clock.wallMs() },
       newIncarnation: () => `${id}.${this.#tier.nextIncarnation()}`,
       onJoined: (incarnation) => void disk.rollout.writeIdentity({ id, incarnation }),
       events: this.#events(),
@@ -181,9 +182,9 @@ export class SimMember implements ConfigApplier {
     const refusal = this.#refusal(bytes, 'fail');
     if (refusal !== null) return { kind: 'refused', ...refusal };
     const sha = sha256(bytes);
-    this.#ports = portsOf(Buffer.from(bytes).toString());
-    const role = { backends: ROLE_PORTS.map(addressOf), health: healthSpec({ role: 'primary' }) };
-    const placed = this.backends.place({ name: 'web', backends: this.#ports.map(addressOf), health: this.#tier.health }, { ...role, name: 'db' }, { ...role, name: 'fenced', fence: true });
+    const held = this.#tier.options.holdsOf?.(this.id) ?? null;
+    this.#ports = portsOf(Buffer.from(bytes).toString()).filter((port) => held === null || held.has(port));
+    const placed = this.backends.placePools(this.#tier.poolsOf(this.#ports));
     await inSlices(this.operatorStates.apply(placed));
     await inSlices(this.monitor.apply(placed));
     this.roles.apply(placed, true);

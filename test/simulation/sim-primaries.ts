@@ -23,7 +23,11 @@ export class SimPrimaries {
 
   constructor(tier: SimTier) {
     this.#tier = tier;
-    tier.clock.every(LOOK_EVERY_MS, () => ROLE_POOLS.forEach((pool) => this.#look(pool)));
+  }
+
+  /** Holds the promise against every member, from now on. */
+  watch(): void {
+    this.#tier.clock.every(LOOK_EVERY_MS, () => ROLE_POOLS.forEach((pool) => this.#look(pool)));
   }
 
   meets(member: SimMember, port: number): Meeting {

@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto';
 import { seededRandom, type Random } from '../../src/base/random.ts';
 import { TierMemoryStore } from '../../src/control-plane/store/tier-memory-store.ts';
-import type { HealthSpec } from '../../src/shared/snapshot.ts';
-import { healthSpec } from '../support/backend-rig.ts';
+import type { HealthSpec, PoolSpec } from '../../src/shared/snapshot.ts';
+import { BackendRig, healthSpec, poolSpec, RowNumbers } from '../support/backend-rig.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimHistories } from './sim-histories.ts';
 import { addressOf, ROLE_PORTS, SimDisk, SimMember } from './sim-member.ts';
@@ -21,6 +21,10 @@ export interface SimOptions {
   readonly seed: number;
   readonly members: number;
   readonly backends: number;
+  /** False: a tier that is measured and held against nothing. No story is kept of it, and nobody looks at its primaries all the time. */
+  readonly isWatched?: boolean;
+  /** Which backends of its config that member holds, for a tier too large for each to hold all; null, or absent: all. */
+  readonly holdsOf?: (id: string) => ReadonlySet<number> | null;
 }
 
 export interface Violation {
@@ -55,23 +59,39 @@ export class SimTier {
   readonly story: string[] = [];
   readonly published = new Set<string>();
   probes = 0;
+  readonly options: SimOptions;
+  /** What is the same in all members is there once: a tier of a thousand has ten million rows. */
+  readonly #numbers = new RowNumbers();
+  readonly #pools = new Map<string, readonly PoolSpec[]>();
   readonly #badMs = new Map<number, number>();
   readonly #trace = createHash('sha256');
   #incarnations = 0;
   #configs = 0;
 
-  constructor({ seed, backends }: SimOptions) {
+  constructor(options: SimOptions) {
+    const { seed, backends, isWatched = true } = options;
+    this.options = options;
     this.random = seededRandom(seed);
     this.health = HEALTHS[seed % 10] ?? healthSpec();
     this.store = new TierMemoryStore({ clock: this.clock, random: this.random });
     for (let i = 0; i < backends; i++) this.truth.set(8000 + i, 'accept');
     this.primaries = new SimPrimaries(this);
+    if (isWatched) this.primaries.watch();
     this.histories = new SimHistories(this);
     this.#holdLeader();
   }
 
   get ports(): number[] {
     return [...this.truth.keys()];
+  }
+
+  /** How many backends of the role pools there are beside them. */
+  get rolePorts(): number {
+    return ROLE_PORTS.length;
+  }
+
+  zoneOf(id: string): string {
+    return `z${Number(id.slice(1)) % 2}`;
   }
 
   get running(): SimMember[] {
@@ -89,7 +109,12 @@ export class SimTier {
     return ++this.#incarnations;
   }
 
+  get isWatched(): boolean {
+    return this.options.isWatched !== false;
+  }
+
   tell(what: string): void {
+    if (!this.isWatched) return;
     this.story.push(`${(this.clock.monotonicMs() / 1000).toFixed(3)} ${what}`);
     this.#trace.update(`${this.clock.monotonicMs()} ${what}\n`);
   }
@@ -114,6 +139,21 @@ export class SimTier {
     return text;
   }
 
+  /** Rows for a member that holds these backends. */
+  rigFor(id: string): BackendRig {
+    return new BackendRig((this.options.holdsOf?.(id) ?? null) === null ? this.#numbers : undefined);
+  }
+
+  poolsOf(ports: readonly number[]): readonly PoolSpec[] {
+    const key = ports.join(',');
+    const known = this.#pools.get(key);
+    if (known !== undefined) return known;
+    const role = { backends: ROLE_PORTS.map(addressOf), health: healthSpec({ role: 'primary' }) };
+    const pools = [{ name: 'web', backends: ports.map(addressOf), health: this.health }, { ...role, name: 'db' }, { ...role, name: 'fenced', fence: true }].map(poolSpec);
+    this.#pools.set(key, pools);
+    return pools;
+  }
+
   meets(member: SimMember, port: number): Meeting {
     const isRole = ROLE_PORTS.includes(port);
     const met = member.isCutFromBackends ? 'silent' : isRole ? this.primaries.meets(member, port) : (this.truth.get(port) ?? 'ECONNREFUSED');
@@ -130,7 +170,7 @@ export class SimTier {
 
   noteProbe(member: SimMember, port: number): void {
     this.probes++;
-    this.#trace.update(`${member.id} probes ${port}\n`);
+    if (this.isWatched) this.#trace.update(`${member.id} probes ${port}\n`);
   }
 
   noteVerdict(member: SimMember, port: number, to: string, reason: string): void {

@@ -30,24 +30,31 @@ export function poolSpec({ name, backends, health = null, proxyProtocol = 'off',
   return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol, fence };
 }
 
+/** Which row is whose; may be the same for many rigs, each with a table of its own. */
+export class RowNumbers {
+  readonly rows = new Map<string, number>();
+  readonly pools = new Map<string, number>();
+}
+
 /** Gives each (pool, address) a row of its own, and the same one each time. */
 export class BackendRig {
   readonly table = new BackendTable();
-  readonly #rows = new Map<string, number>();
-  readonly #pools = new Map<string, number>();
+  readonly #numbers: RowNumbers;
+
+  constructor(numbers = new RowNumbers()) {
+    this.#numbers = numbers;
+  }
 
   snapshot(...sketches: readonly PoolSketch[]): { snapshot: { pools: PoolSpec[] }; rows: Pick<SnapshotRows, 'pools' | 'backends'> } {
-    const pools = sketches.map(poolSpec);
-    const rows = {
-      pools: Int32Array.from(pools, ({ name }) => numberOf(this.#pools, name)),
-      backends: Int32Array.from(pools.flatMap((pool) => pool.backends.map(({ address }) => numberOf(this.#rows, `${pool.name} ${address}`)))),
-    };
-    this.table.ensure({ backends: this.#rows.size, pools: this.#pools.size, listeners: 0 });
-    return { snapshot: { pools }, rows };
+    return this.#snapshot(sketches.map(poolSpec));
   }
 
   place(...sketches: readonly PoolSketch[]): PlacedBackend[] {
-    const { snapshot, rows } = this.snapshot(...sketches);
+    return this.placePools(sketches.map(poolSpec));
+  }
+
+  placePools(pools: readonly PoolSpec[]): PlacedBackend[] {
+    const { snapshot, rows } = this.#snapshot(pools);
     const placed = placeBackends(snapshot, rows, this.table);
     for (const { row, backend } of placed) {
       row.state = backend.state;
@@ -57,7 +64,7 @@ export class BackendRig {
   }
 
   numberOf(pool: string, address: string): number {
-    return this.#rows.get(`${pool} ${address}`)!;
+    return this.#numbers.rows.get(`${pool} ${address}`)!;
   }
 
   row(pool: string, address: string): BackendRow {
@@ -65,7 +72,17 @@ export class BackendRig {
   }
 
   pool(pool: string): PoolRow {
-    return this.table.pool(this.#pools.get(pool)!);
+    return this.table.pool(this.#numbers.pools.get(pool)!);
+  }
+
+  #snapshot(pools: readonly PoolSpec[]): { snapshot: { pools: PoolSpec[] }; rows: Pick<SnapshotRows, 'pools' | 'backends'> } {
+    const numbers = this.#numbers;
+    const rows = {
+      pools: Int32Array.from(pools, ({ name }) => numberOf(numbers.pools, name)),
+      backends: Int32Array.from(pools.flatMap((pool) => pool.backends.map(({ address }) => numberOf(numbers.rows, `${pool.name} ${address}`)))),
+    };
+    this.table.ensure({ backends: numbers.rows.size, pools: numbers.pools.size, listeners: 0 });
+    return { snapshot: { pools: [...pools] }, rows };
   }
 }
 

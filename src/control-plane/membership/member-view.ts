@@ -1,7 +1,10 @@
 /**
  * The members of the tier as this proxy goes by them: parsed, counted, and with
  * a timer for the moment at which somebody has been ready for a lease and may
- * go on duty. Owned by the tier link. An entry that does not parse is missing.
+ * go on duty. Those moments are taken together on a grid of tier time, the same
+ * in every member: each is a walk over all members and checks, and a tier of a
+ * thousand that starts at once has a thousand of them. Owned by the tier link.
+ * An entry that does not parse is missing.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { parseMember } from '../store/entry-texts.ts';
@@ -17,6 +20,9 @@ export interface MemberViewOptions {
   readonly unreadable: (key: string) => void;
 }
 
+/** Who has been ready for a lease is counted when tier time is a multiple of this. */
+const PROVEN_GRID_MS = 100;
+
 export class MemberView {
   readonly #options: MemberViewOptions;
   #members = new Map<string, Member>();
@@ -24,6 +30,9 @@ export class MemberView {
   #timer: Timer | null = null;
   /** How many have been ready for a lease, when that was last told. Of the same members as many are the same ones. */
   #proven = 0;
+  /** Since when the last of those has been ready, and the first of the others. */
+  #lastProvenMs = Number.NEGATIVE_INFINITY;
+  #nextProvenMs = Number.POSITIVE_INFINITY;
 
   constructor(options: MemberViewOptions) {
     this.#options = options;
@@ -53,6 +62,10 @@ export class MemberView {
 
   /** Tier time and this process's clock have been put together anew: it may have gone over such a moment, either way. */
   tierTimeSet(): void {
+    const { tierMs, leaseMs } = this.#options;
+    const nowMs = tierMs();
+    // Every answered call comes here, nearly always with nothing new to be counted.
+    if (nowMs - leaseMs() >= this.#lastProvenMs && nowMs - leaseMs() < this.#nextProvenMs) return this.#setTimer(nowMs);
     const told = this.#proven;
     this.#arm();
     if (this.#proven !== told) this.#options.onChange();
@@ -78,22 +91,34 @@ export class MemberView {
     this.#options.onChange();
   }
 
-  /** Counts who has been ready for a lease, and sets the timer to the next moment at which somebody will have been. */
+  /** Counts who has been ready for a lease, and sets the timer to the next place on the grid at which somebody else will have been. */
   #arm(): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-    const { clock, tierMs, leaseMs } = this.#options;
-    const since = tierMs() - leaseMs();
-    let nextMs = Number.POSITIVE_INFINITY;
+    const { tierMs, leaseMs } = this.#options;
+    const nowMs = tierMs();
+    const since = nowMs - leaseMs();
     this.#proven = 0;
+    this.#lastProvenMs = Number.NEGATIVE_INFINITY;
+    this.#nextProvenMs = Number.POSITIVE_INFINITY;
     for (const { state, readySinceMs } of this.#members.values()) {
       if (state !== 'ready') continue;
-      if (readySinceMs > since) nextMs = Math.min(nextMs, readySinceMs);
-      else this.#proven++;
+      if (readySinceMs > since) {
+        if (readySinceMs < this.#nextProvenMs) this.#nextProvenMs = readySinceMs;
+        continue;
+      }
+      this.#proven++;
+      if (readySinceMs > this.#lastProvenMs) this.#lastProvenMs = readySinceMs;
     }
-    if (nextMs === Number.POSITIVE_INFINITY) return;
+    this.#setTimer(nowMs);
+  }
+
+  #setTimer(nowMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#nextProvenMs === Number.POSITIVE_INFINITY) return;
+    const { clock, leaseMs } = this.#options;
+    const dueMs = Math.ceil((this.#nextProvenMs + leaseMs()) / PROVEN_GRID_MS) * PROVEN_GRID_MS;
     // Rounded up, so that when it fires it is so.
-    this.#timer = clock.after(Math.ceil(nextMs - since) + 1, () => {
+    this.#timer = clock.after(Math.ceil(dueMs - nowMs) + 1, () => {
       this.#timer = null;
       this.#changed();
     });

@@ -70,7 +70,7 @@ export function dutyCandidates(members: Iterable<Member>, terms: { readonly tier
 export class ProbeDuty {
   readonly #self: string;
   readonly #duties = new Map<string, Duty>();
-  #candidates = new Map<string, Candidate>();
+  readonly #candidates = new Map<string, Candidate>();
   #zones: ReadonlyMap<string, readonly Candidate[]> = new Map();
   #probers = 1;
 
@@ -78,17 +78,16 @@ export class ProbeDuty {
     this.#self = self;
   }
 
-  /** Checks of which this member's place has changed. */
+  /** Checks of which this member's place has changed. Called far more often than anything does change. */
   setCandidates(candidates: readonly DutyCandidate[], probers: number): readonly string[] {
-    const next = new Map(candidates.map(({ id, zone }) => [id, this.#kept(id, zone) ?? { id, zone, hash: hash32(id) }]));
-    const gone = new Set([...this.#candidates.values()].filter((candidate) => next.get(candidate.id) !== candidate));
-    const fresh = [...next.values()].filter((candidate) => this.#candidates.get(candidate.id) !== candidate);
+    const { gone, fresh } = this.#changes(candidates);
     const isOther = probers !== this.#probers;
     if (gone.size === 0 && fresh.length === 0 && !isOther) return [];
-    this.#candidates = next;
-    this.#zones = Map.groupBy(next.values(), ({ zone }) => zone);
+    for (const { id } of gone) this.#candidates.delete(id);
+    for (const candidate of fresh) this.#candidates.set(candidate.id, candidate);
+    this.#zones = Map.groupBy(this.#candidates.values(), ({ zone }) => zone);
     this.#probers = probers;
-    const isNewTier = isOther || fresh.length * FRESH_SHARE > next.size;
+    const isNewTier = isOther || fresh.length * FRESH_SHARE > this.#candidates.size;
     const moved: string[] = [];
     for (const duty of this.#duties.values()) {
       const chosen = isNewTier || duty.chosen.members.some((candidate) => gone.has(candidate)) ? this.#choose(duty.hash) : this.#admitAll(duty, fresh);
@@ -132,9 +131,22 @@ export class ProbeDuty {
     for (const { check, mine } of this.#duties.values()) if (mine !== null) yield [check, mine];
   }
 
-  #kept(id: string, zone: string): Candidate | null {
-    const known = this.#candidates.get(id);
-    return known?.zone === zone ? known : null;
+  /** One who is in another zone than before has gone, and come. */
+  #changes(candidates: readonly DutyCandidate[]): { readonly gone: ReadonlySet<Candidate>; readonly fresh: readonly Candidate[] } {
+    const gone = new Set<Candidate>();
+    const fresh: Candidate[] = [];
+    let stay = 0;
+    for (const { id, zone } of candidates) {
+      const known = this.#candidates.get(id);
+      if (known !== undefined) stay++;
+      if (known?.zone === zone) continue;
+      if (known !== undefined) gone.add(known);
+      fresh.push({ id, zone, hash: hash32(id) });
+    }
+    if (stay === this.#candidates.size) return { gone, fresh };
+    const ids = new Set(candidates.map(({ id }) => id));
+    for (const known of this.#candidates.values()) if (!ids.has(known.id)) gone.add(known);
+    return { gone, fresh };
   }
 
   /** True if this member's place is another than before. */

@@ -23,6 +23,13 @@ describe('who has been ready for a lease', () => {
     expect(changes()).toBe(2);
   });
 
+  it('is told once of those whose times are close together, a tenth of a second late at most', async () => {
+    const { clock, view, changes } = viewAt(1000);
+    view.change(Array.from({ length: 50 }, (_, i) => ({ key: `m${i}`, text: `ready x ${1001 + i} {}` })));
+    await clock.advance(LEASE_MS + 101);
+    expect(changes()).toBe(2);
+  });
+
   it('is told when tier time is set beyond that moment, or back before it', () => {
     const { time, view, changes } = viewAt(1000);
     view.change([{ key: 'a', text: 'ready x 1000 {}' }]);

@@ -230,7 +230,8 @@ describe('readiness', () => {
     const before = a!.memberChanges;
     await rig.clock.advance(readySinceMs + LEASE_MS - a!.link.tierMs() - 5);
     expect(a!.memberChanges).toBe(before);
-    await rig.clock.advance(10);
+    // With whoever else reaches it within a tenth of a second.
+    await rig.clock.advance(110);
     expect(a!.memberChanges).toBe(before + 1);
     expect(a!.link.tierMs() - readySinceMs).toBeGreaterThanOrEqual(LEASE_MS);
   });
