@@ -14,7 +14,7 @@ import { startProxy, WEIR_AGAIN, type Behind, type TcpProxy } from './tcp-peers.
 export interface CostRow {
   readonly name: string;
   readonly work: string;
-  readonly unit: 'ms/GB' | 'µs/exchange' | 'µs/connection' | 'µs/request';
+  readonly unit: 'ms/GB' | 'µs/exchange' | 'µs/connection' | 'µs/request' | 'KiB/connection';
   /** Weir's cost by that of the better peer. */
   readonly atMost: number;
   /** A turn by `scale`; resolves with the units it was, in which `unit` counts. */

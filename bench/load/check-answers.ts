@@ -32,12 +32,17 @@ export async function checkTarget(name: string, port: number, originPort: number
 async function checkForwardedFields(name: string, port: number): Promise<void> {
   const host = `bench.example:${port}`;
   const answer = await exchange(port, { method: 'GET', path: '/head', headers: [['Host', host]], uploadBytes: 0 });
-  const lines = answer.body.toString('latin1').split('\r\n').slice(1);
+  checkFields(name, answer.body.toString('latin1'), { host, port, scheme: 'http' });
+}
+
+/** `head` is what the backend got; throws unless the fields are there that all proxies are to add. */
+export function checkFields(name: string, head: string, { host, port, scheme }: { readonly host: string; readonly port: number; readonly scheme: string }): void {
+  const lines = head.split('\r\n').slice(1);
   const fields = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
   const expected: readonly (readonly [field: string, value: RegExp])[] = [
     ['host', literal(host)],
     ['x-forwarded-for', /^127\.0\.0\.1$/],
-    ['x-forwarded-proto', /^http$/],
+    ['x-forwarded-proto', literal(scheme)],
     ['x-forwarded-host', literal(host)],
     ['x-forwarded-port', literal(String(port))],
     ['x-request-id', /^[0-9a-zA-Z-]{8,}$/],

@@ -29,6 +29,9 @@ export interface TargetKind {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const peersDir = fileURLToPath(new URL('./peers/', import.meta.url));
 const weirEntry = join(root, 'src/main.ts');
+/** The same fields for the backend, whichever of its modules nginx sends them by. */
+const nginxFields = (directive: string): string =>
+  [['Host', '$http_host'], ['X-Forwarded-For', '$remote_addr'], ['X-Forwarded-Proto', '$scheme'], ['X-Forwarded-Host', '$http_host'], ['X-Forwarded-Port', '$server_port'], ['X-Request-ID', '$request_id']].map(([name, value]) => `${directive} ${name} ${value};`).join(' ');
 
 interface LaunchPlan {
   readonly template: string | null;
@@ -38,24 +41,27 @@ interface LaunchPlan {
   args(file: string, values: Settings): readonly string[];
 }
 
+/** nginx's forwarding of gRPC. */
+export const nginxGrpc = `grpc_pass grpc://origin; ${nginxFields('grpc_set_header')}`;
+
 const plans: Readonly<Record<string, LaunchPlan>> = {
   weir: {
     template: 'weir.yaml',
-    defaults: { workers: '1', routing: 'pool: origin', backends: 'backends: ["127.0.0.1:{{originPort}}"]', health: 'health: http', accessFormat: 'off', accessFile: '{{accessLog}}' },
+    defaults: { entry: weirEntry, workers: '1', routing: 'pool: origin', backends: 'backends: ["127.0.0.1:{{originPort}}"]', health: 'health: http', accessFormat: 'off', accessFile: '{{accessLog}}' },
     program: () => process.execPath,
     version: () => `Weir ${versionOf(process.execPath, weirEntry, '--version')}`,
-    args: (file, { workers = '', port = '', dir = '' }) => [weirEntry, 'run', file, '--workers', workers, '--node', `bench-${port}`, '--state-dir', join(dir, 'state')],
+    args: (file, { entry = '', workers = '', port = '', dir = '' }) => [entry, 'run', file, '--workers', workers, '--node', `bench-${port}`, '--state-dir', join(dir, 'state')],
   },
   nginx: {
     template: 'nginx.conf',
-    defaults: { workers: '1', accessLogging: 'off', buffering: 'on', requestBuffering: 'on', connection: 'proxy_set_header Connection "";', protocol: '' },
+    defaults: { workers: '1', accessLogging: 'off', buffering: 'on', requestBuffering: 'on', connection: 'proxy_set_header Connection "";', protocol: '', tls: '', forwarding: `proxy_pass http://origin; proxy_http_version 1.1; {{connection}} ${nginxFields('proxy_set_header')}` },
     program: () => findProgram('nginx'),
     version: () => versionOf(findProgram('nginx') ?? 'nginx', '-v'),
     args: (file, { dir = '' }) => ['-p', dir, '-c', file],
   },
   haproxy: {
     template: 'haproxy.cfg',
-    defaults: { threads: '1', connections: '4096', splice: 'no option splice-auto', logging: 'no log', protocol: '' },
+    defaults: { threads: '1', connections: '4096', splice: 'no option splice-auto', logging: 'no log', protocol: '', scheme: 'http', tls: '', health: 'option httpchk GET /', backendProtocol: '' },
     program: () => findProgram('haproxy'),
     version: () => versionOf(findProgram('haproxy') ?? 'haproxy', '-v'),
     args: (file) => ['-db', '-f', file],
