@@ -25,6 +25,7 @@ export class BesideSource {
   readonly #rollout: () => Beside['rollout'];
   #cpu = process.cpuUsage();
   #cpuAtMs: number;
+  #rssBytes = 0;
   #pools: Record<string, Traffic> = {};
   #poolsAtMs = Number.NEGATIVE_INFINITY;
 
@@ -59,11 +60,21 @@ export class BesideSource {
     const connections = config === null ? 0 : config.rows.listeners.reduce((sum, row) => sum + this.#context.table.listener(row).connections, 0);
     return {
       cpu: rounded((used.user + used.system) / 1000 / spanMs),
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: this.#residentBytes(),
       workers: workers.length,
       connections,
       busiest: rounded(workers.reduce((most, { utilization }) => Math.max(most, utilization), 0)),
     };
+  }
+
+  /** Asking takes a descriptor; a process that has none left, or may not read /proc, goes on with what it knew. */
+  #residentBytes(): number {
+    try {
+      this.#rssBytes = process.memoryUsage.rss();
+    } catch {
+      // The heartbeat matters more than this figure.
+    }
+    return this.#rssBytes;
   }
 
   #answers({ rows }: RunningConfig): [number, number] {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BesideSource } from '../../../src/cli/run/beside-source.ts';
 import { parseBeside } from '../../../src/control-plane/membership/beside.ts';
 import { backendColumns } from '../../../src/shared/counter-pages.ts';
@@ -31,6 +31,17 @@ describe('what a member leaves beside its record', () => {
       draining,
     });
     expect(told).not.toHaveProperty('watched');
+  });
+
+  it('is told by a process that has no descriptor left for asking its memory', () => {
+    const source = new BesideSource(new VirtualClock(), new AdminWorld({ snapshot: { pools, listeners } }), () => ({}));
+    const before = parseBeside(source.text([])).usage!.rssBytes;
+    using rss = vi.spyOn(process.memoryUsage, 'rss');
+    rss.mockImplementation(() => {
+      throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+    });
+    expect(parseBeside(source.text([])).usage).toMatchObject({ rssBytes: before });
+    expect(rss).toHaveBeenCalledOnce();
   });
 
   it('tells each backend of a watched pool, 500 at most', () => {
