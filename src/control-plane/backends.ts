@@ -295,6 +295,7 @@ export class Backends {
     return {
       onVerdict: (check, entry) => this.#monitor.acceptVerdict(check, entry),
       onRole: (pool, record) => this.#roles.accept(pool, record),
+      onTickets: () => undefined,
       onRead: (sentMs) => this.#roles.read(sentMs),
       onOperatorState: (key, text) => this.#operatorStates.accept(key, text),
       onMembers: () => this.#monitor.membersChanged(),

@@ -1,5 +1,6 @@
 /**
- * Session tickets sealed with the keys that all workers share. The runtime has
+ * Session tickets sealed with the keys that all workers share, and in a tier
+ * all members. The runtime has
  * a way to ask for the key of each ticket, which is how a rotation leaves the
  * tickets of before good; it is not part of what it documents. A runtime
  * without it goes on with keys that each context makes for itself: a client
@@ -7,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
-import type { TicketKey, TicketMemory } from '../shared/ticket-memory.ts';
+import { SEALING_GENERATION, type TicketKey, type TicketMemory } from '../shared/ticket-memory.ts';
 
 /** How long a session may be taken up again; two generations of keys at least. */
 export const SESSION_S = 7200;
@@ -43,7 +44,7 @@ export class TicketKeys {
   }
 
   #sealing(): Answer {
-    const { name, seal, content } = this.#current()[0]!;
+    const { name, seal, content } = this.#current()[SEALING_GENERATION]!;
     return [ANSWER.good, seal, content, name, randomBytes(IV_BYTES)];
   }
 
@@ -51,7 +52,7 @@ export class TicketKeys {
     const keys = this.#current();
     const at = keys.findIndex((key) => key.name.equals(name));
     const { seal, content } = keys[Math.max(at, 0)]!;
-    return [at === -1 ? ANSWER.unknown : at === 0 ? ANSWER.good : ANSWER.renew, seal, content];
+    return [at === -1 ? ANSWER.unknown : at <= SEALING_GENERATION ? ANSWER.good : ANSWER.renew, seal, content];
   }
 
   /** In the moment of a rotation those of before, which are all still good but one. */

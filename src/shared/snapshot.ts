@@ -82,7 +82,7 @@ export interface TlsSpec {
   readonly alpn: readonly string[];
   /** Whose certificates clients are asked for, or must have; null: they are not asked. */
   readonly clientAuth: { readonly mode: 'request' | 'require'; /** PEM. */ readonly ca: string } | null;
-  /** Clients may take up a session again, in any worker. */
+  /** Clients may take up a session again, in any worker, and where keys are shared in any proxy of the tier. */
   readonly tickets: boolean;
 }
 

@@ -67,6 +67,7 @@ export class AdminTier implements AsyncDisposable {
       events: {
         onVerdict: () => undefined,
         onRole: () => undefined,
+        onTickets: () => undefined,
         onRead: () => undefined,
         onOperatorState: (key, text) => orders.accept(key, text),
         onMembers: () => undefined,

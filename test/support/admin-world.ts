@@ -9,6 +9,7 @@ import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { AdminContext, BackendNote, BackendStateChange, CommandOutcome, ConfigVersion, ReloadOutcome } from '../../src/control-plane/admin/admin-context.ts';
 import { AdminServer } from '../../src/control-plane/admin/admin-server.ts';
 import type { RowCheck } from '../../src/control-plane/health/row-verdict.ts';
+import type { TicketState } from '../../src/control-plane/tickets/ticket-keeper.ts';
 import type { ConfigDesk } from '../../src/control-plane/rollout/config-desk.ts';
 import type { MemberOrders } from '../../src/control-plane/member-orders.ts';
 import type { Membership } from '../../src/control-plane/membership/membership.ts';
@@ -114,6 +115,10 @@ export class AdminWorld implements AdminContext {
   }
   roleStatus(pool: string): RoleStatus | null {
     return this.roles.get(pool) ?? null;
+  }
+
+  ticketKeys(): TicketState {
+    return { keys: 'own', reason: '' };
   }
 
   lastReload(): LastReload {

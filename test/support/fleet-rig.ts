@@ -1,4 +1,5 @@
 /** A fleet of echo workers with a rollout's part played by the test, and a log that is kept. */
+import { randomFillSync } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { once } from 'node:events';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
@@ -8,6 +9,7 @@ import { WorkerFleet, type WorkerConfig } from '../../src/control-plane/workers/
 import { EventLog, type LoggedEvent } from '../../src/observe/event-log.ts';
 import type { Log } from '../../src/observe/log.ts';
 import { BackendTable } from '../../src/shared/backend-table.ts';
+import { TicketMemory } from '../../src/shared/ticket-memory.ts';
 import { encodeSnapshot } from '../../src/shared/snapshot-codec.ts';
 import type { ListenerSpec } from '../../src/shared/snapshot.ts';
 import { plainSnapshot } from './plain-snapshot.ts';
@@ -35,6 +37,7 @@ export class FleetRig {
       workerUrl: new URL('./echo-worker.ts', import.meta.url),
       pluginsDir: null,
       table: this.table,
+      tickets: TicketMemory.create(randomFillSync),
       events: this.events,
       log: silentLog,
       onNotice: () => undefined,

@@ -48,6 +48,7 @@ export class HealthMember {
       events: {
         onVerdict: (check, entry) => this.monitor.acceptVerdict(check, entry),
         onRole: () => undefined,
+        onTickets: () => undefined,
         onRead: () => undefined,
         onOperatorState: () => undefined,
         onMembers: () => this.monitor.membersChanged(),

@@ -55,6 +55,7 @@ export class LinkRig {
         },
         onOperatorState: (key, text) => say(`operator ${key} ${text}`),
         onRole: (pool, record) => say(`role ${pool} ${record === null ? 'none' : `${record.phase} ${record.address}`}`),
+        onTickets: (text) => say(`tickets ${text ?? 'none'}`),
         onRead: () => undefined,
         onMembers: () => void member.memberChanges++,
         onSuspicions: (checks) => say(`suspicions ${checks.join(' ')}`),

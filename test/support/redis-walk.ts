@@ -1,5 +1,6 @@
 /** Every operation of a store once, each with an effect: for tests of what an adapter needs to do them. */
 import { expect } from 'vitest';
+import { ticketsSha } from '../../src/control-plane/store/ticket-records.ts';
 import type { JoinAnswer, LimitAsk, StoreAnswer, StoreCall, TierStore } from '../../src/control-plane/store/tier-store.ts';
 
 const ASK: LimitAsk = { key: 'limit', tokens: 1, perSecond: 1, burst: 5 };
@@ -34,6 +35,8 @@ export async function walkStore(store: TierStore): Promise<void> {
   await store.takeTokens(walker, [ASK, ASK]);
   await store.raiseProtocol(walker, 1);
   await store.forget(walker, ['y']);
+  await store.putTickets({ ...walker, expectedSha: '', text: 'keys' });
+  await store.putTickets({ ...walker, expectedSha: ticketsSha('keys'), text: null });
   await store.stepOut(walker);
   await store.leave(walker);
 }

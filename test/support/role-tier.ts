@@ -97,6 +97,7 @@ export class RoleMember {
       newIncarnation: () => `${id}.${clock.monotonicMs()}`,
       events: {
         onVerdict: () => undefined, onOperatorState: () => undefined, onMembers: () => undefined, onSuspicions: () => undefined, onConfig: () => undefined,
+        onTickets: () => undefined,
         onRole: (pool, record) => {
           this.record = record;
           this.keeper.accept(pool, record);

@@ -132,7 +132,7 @@ export class RigMember {
     };
     const random: Random = seededRandom(rig.random.below(2 ** 31));
     const poke = (): void => this.rollout?.poke();
-    const events: MembershipEvents = { onVerdict: () => undefined, onRole: () => undefined, onRead: () => undefined, onOperatorState: () => undefined, onSuspicions: () => undefined, onMembers: poke, onConfig: poke, onState: poke };
+    const events: MembershipEvents = { onVerdict: () => undefined, onRole: () => undefined, onTickets: () => undefined, onRead: () => undefined, onOperatorState: () => undefined, onSuspicions: () => undefined, onMembers: poke, onConfig: poke, onState: poke };
     const kept = disk.state;
     let incarnations = 0;
     this.link = new TierLink({

@@ -9,13 +9,14 @@ import { closeContract, hintContract, logContract, tokenContract, watchContract 
 import { badInputContract } from './tier-contract/bad-input.ts';
 import { roleContract } from './tier-contract/roles.ts';
 import { pageContract, tableContract, tombstoneContract } from './tier-contract/tables.ts';
+import { ticketContract } from './tier-contract/tickets.ts';
 import { TierRig, type OpenedTierStore } from './tier-contract/tier-rig.ts';
 import { joinContract, leaseContract, stateContract, tierTimeContract } from './tier-contract/time-and-membership.ts';
 
 const sections = [
   tierTimeContract, leaseContract, joinContract, stateContract,
   tableContract, pageContract, tombstoneContract,
-  callContract, verdictContract, leaderContract, operatorContract, roleContract,
+  callContract, verdictContract, leaderContract, operatorContract, roleContract, ticketContract,
   publishContract, rolloutContract, restoreContract, firstContract, versionContract,
   logContract, watchContract, tokenContract, hintContract, badInputContract, closeContract,
 ];

@@ -20,6 +20,7 @@ export function adminContextOf(proxy: ProxyProcess): AdminContext {
     },
     running: () => rollout.running,
     roleStatus: (pool) => backends.backends?.roleStatus(pool) ?? null,
+    ticketKeys: () => proxy.tickets.state,
     lastReload: () => rollout.lastReload,
     workers: () => fleet.views(),
     probeCounts: (pool) => backends.backends?.probeCounts(pool) ?? null,

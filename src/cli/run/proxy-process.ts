@@ -11,6 +11,7 @@
  * `start` rejects with a StartError for whatever an operator can mend; `close`
  * then lets go of all that had been opened.
  */
+import { randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -23,10 +24,12 @@ import { FileWatch } from '../../control-plane/rollout/watch.ts';
 import { decodeSnapshot } from '../../shared/snapshot-codec.ts';
 import type { TierSpec } from '../../shared/snapshot.ts';
 import type { DiskState } from '../../control-plane/rollout/last-known-good.ts';
+import { TICKET_ROTATION_MS, TicketKeeper } from '../../control-plane/tickets/ticket-keeper.ts';
 import { WorkerFleet, type WorkerNotice } from '../../control-plane/workers/worker-fleet.ts';
 import { EventLog } from '../../observe/event-log.ts';
 import type { ProcessLog } from '../../observe/log.ts';
 import { BackendTable } from '../../shared/backend-table.ts';
+import { TicketMemory } from '../../shared/ticket-memory.ts';
 import { adminContextOf } from './admin-context.ts';
 import { BackendsParticipant } from './backends-participant.ts';
 import { warnOfExpiry } from './certificate-expiry.ts';
@@ -39,7 +42,7 @@ import { BesideSource } from './beside-source.ts';
 import { listenerAddresses } from './listener-addresses.ts';
 import { StartError } from './start-error.ts';
 import { openDisk, readTierKey, TierPlace } from './tier-place.ts';
-import { crashOnSignal, workerUrlOr } from './test-hooks.ts';
+import { crashOnSignal, ticketRotationOr, workerUrlOr } from './test-hooks.ts';
 
 /** The `.ts` of a checkout or the `.js` of a build, whichever this is. */
 const workerUrl = new URL(`../../worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
@@ -58,6 +61,7 @@ export class ProxyProcess {
   readonly rollout: Rollout;
   readonly life: ProxyLife;
   readonly backends: BackendsParticipant;
+  readonly tickets: TicketKeeper;
   readonly #admin: AdminServer;
   readonly #leases: LimitLeases;
   readonly #expiry: Timer;
@@ -76,8 +80,10 @@ export class ProxyProcess {
     this.events = new EventLog(clock);
     const { table, events } = this;
     const { workers, pluginsDir, node, stateDir } = options;
+    const memory = TicketMemory.create(randomFillSync);
+    this.tickets = new TicketKeeper({ clock, memory, fill: randomFillSync, rotationMs: ticketRotationOr(TICKET_ROTATION_MS), isWanted: () => this.#givesTickets(), log });
     this.fleet = new WorkerFleet({
-      clock, workers, workerUrl: workerUrlOr(workerUrl), pluginsDir, table, events, log,
+      clock, workers, workerUrl: workerUrlOr(workerUrl), pluginsDir, table, tickets: memory, events, log,
       onNotice: (index, notice) => this.#onNotice(index, notice),
     });
     this.#reader = new ConfigReader(options);
@@ -107,6 +113,7 @@ export class ProxyProcess {
   /** Resolves once every listener accepts. */
   async start(): Promise<void> {
     this.fleet.start();
+    this.tickets.start();
     crashOnSignal(this.fleet);
     await this.#follow([this.options.file]);
     const outcome = await this.#firstConfig();
@@ -178,6 +185,7 @@ export class ProxyProcess {
     const place = new TierPlace({
       run: options, tier, disk, kept, key, clock, log, startedAtMs, rollout,
       counters: this.fleet.counters,
+      tickets: this.tickets,
       onChange: () => this.#tierChanged(),
       onOrder: (order) => this.#followOrder(order),
     });
@@ -243,6 +251,7 @@ export class ProxyProcess {
     this.#watch.close();
     this.#place?.stopRollout();
     this.#leases.stop();
+    this.tickets.stop();
     this.#expiry.cancel();
     await this.fleet.terminate();
     // Without workers a rollout under way is refused soon; only then does nobody open anything any more.
@@ -277,6 +286,11 @@ export class ProxyProcess {
     snapshot.listeners.forEach(({ name, protocol, binds }, at) => {
       binds.forEach(({ host }, index) => this.log.info('listening', { listener: name, protocol, address: host ?? '*', port: ports[at]![index]! }));
     });
+  }
+
+  /** Until a config runs nobody knows. */
+  #givesTickets(): boolean {
+    return this.rollout.running?.snapshot.listeners.some(({ tls }) => tls?.tickets === true) ?? true;
   }
 
   #openConnections(): number {

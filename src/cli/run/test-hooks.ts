@@ -2,8 +2,9 @@
  * Handles for tests of the whole process, which exist only with
  * WEIR_TEST_HOOKS=1 in the environment: USR2 makes a worker throw outside any
  * connection's boundary, WEIR_TEST_WORKER names another module for the
- * workers to run, and WEIR_TEST_WALL_AHEAD_MS is by how much the main thread's
- * wall clock is wrong.
+ * workers to run, WEIR_TEST_WALL_AHEAD_MS is by how much the main thread's
+ * wall clock is wrong, and WEIR_TEST_TICKET_ROTATION_MS is how long a key of
+ * session tickets is in use.
  */
 import { pathToFileURL } from 'node:url';
 import type { Clock } from '../../base/clock.ts';
@@ -21,6 +22,11 @@ export function crashOnSignal(fleet: WorkerFleet): void {
   if (!enabled) return;
   let next = 0;
   process.on('SIGUSR2', () => fleet.crash(next++ % fleet.counters.length));
+}
+
+export function ticketRotationOr(standardMs: number): number {
+  const ownMs = Number(process.env['WEIR_TEST_TICKET_ROTATION_MS'] ?? 0);
+  return enabled && ownMs > 0 ? ownMs : standardMs;
 }
 
 export function clockOr(standard: Clock): Clock {

@@ -20,6 +20,7 @@ import { TIER_KEY_BYTES_MIN, TierKey } from '../../control-plane/rollout/tier-ke
 import { TierRollout } from '../../control-plane/rollout/tier-rollout.ts';
 import { StateFile } from '../../control-plane/state-file.ts';
 import { storeDefinition } from '../../control-plane/store/registry.ts';
+import type { TicketKeeper } from '../../control-plane/tickets/ticket-keeper.ts';
 import { timedStore, type OperationResult } from '../../control-plane/store/timed-store.ts';
 import type { Log } from '../../observe/log.ts';
 import type { TierFigures } from '../../observe/metrics-source.ts';
@@ -45,6 +46,7 @@ export interface TierPlaceOptions {
   readonly startedAtMs: number;
   readonly rollout: Rollout;
   readonly counters: readonly CounterPages[];
+  readonly tickets: TicketKeeper;
   /** What runs, the link, or whether this member is ready, may have changed. */
   onChange(): void;
   /** An operator drains this member, or no longer, wherever it was said. */
@@ -175,7 +177,7 @@ export class TierPlace {
   }
 
   #follow(side: TierSide): void {
-    const { run, clock, log, disk, kept, key, rollout, counters } = this.#options;
+    const { run, tier, clock, log, disk, kept, key, rollout, counters, tickets } = this.#options;
     const { membership } = side;
     const tierRollout = new TierRollout({
       membership,
@@ -216,6 +218,8 @@ export class TierPlace {
     this.#orders = orders;
     const poke = (): void => tierRollout.poke();
     side.subscribe({ onConfig: poke, onState: poke, onMembers: poke, onOperatorState: (entry, text) => orders.accept(entry, text) });
+    tickets.join({ membership, seal: key === null ? null : { seal: (keys) => key.sealTickets(tier.name, keys), open: (text) => key.openTickets(tier.name, text) } });
+    side.subscribe({ onTickets: (text) => tickets.accept(text), onState: () => tickets.poke() });
   }
 
   #pace(): TierSpec {

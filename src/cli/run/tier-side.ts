@@ -43,6 +43,7 @@ export class TierSide {
     const events: MembershipEvents = {
       onVerdict: (check, entry) => this.#tell((listener) => listener.onVerdict?.(check, entry)),
       onRole: (pool, record) => this.#tell((listener) => listener.onRole?.(pool, record)),
+      onTickets: (text) => this.#tell((listener) => listener.onTickets?.(text)),
       onRead: (sentMs) => this.#tell((listener) => listener.onRead?.(sentMs)),
       onOperatorState: (key, text) => this.#tell((listener) => listener.onOperatorState?.(key, text)),
       onMembers: () => this.#tell((listener) => listener.onMembers?.()),

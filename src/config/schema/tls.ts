@@ -51,7 +51,7 @@ const shared = {
   ciphers: nameList('names of cipher suites as OpenSSL has them, with ":" between them').prefault(CIPHERS_DEFAULT).describe('Cipher suites. Without one of TLS 1.3 its usual ones are added.'),
   curves: nameList('names of groups as OpenSSL has them, with ":" between them').optional().describe('Groups for the key exchange; absent: those of the runtime, post-quantum ones too.'),
   clientAuth: clientAuth.prefault({ mode: 'off' }).describe('Certificates of clients; their verified identity goes to backends in X-Forwarded-Client-Cert.'),
-  tickets: flag().prefault(true).describe('Session tickets: a client takes its session up again, in any worker of this proxy, for two hours.'),
+  tickets: flag().prefault(true).describe('Session tickets: a client takes its session up again, in any worker, and with --tier-key at any proxy of the tier, for two hours.'),
 };
 
 export const httpTls = z.strictObject({

@@ -12,6 +12,7 @@ import type { BackendState } from '../../shared/snapshot.ts';
 import type { RowCheck } from '../health/row-verdict.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberOrders } from '../member-orders.ts';
+import type { TicketState } from '../tickets/ticket-keeper.ts';
 import type { ConfigDesk } from '../rollout/config-desk.ts';
 
 /** What the monitor and the operator know about a backend beyond its row in the table. */
@@ -80,6 +81,8 @@ export interface AdminContext extends MetricsSource {
   membership(): Membership | null;
   /** What operators said of whole members; null: there is no store. */
   memberOrders(): MemberOrders | null;
+  /** Which keys the tickets of TLS sessions are sealed with. */
+  ticketKeys(): TicketState;
   /** Checks behind a row that are probed. */
   checksOf(row: number): readonly RowCheck[];
   /** The tier's config: what has been published, and publishing; null: there is no store, the file rules. */

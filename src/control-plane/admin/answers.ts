@@ -138,6 +138,8 @@ export const statusAnswer = z.object({
   /** null until the first one is loaded. */
   config: configAnswer.nullable(),
   controlPlane: z.enum(['embedded', 'connected', 'autonomous']),
+  /** Whose keys seal the tickets of TLS sessions: `tier` lets a client resume at any member. `reason`: why they are not the tier's; '' without a tier. */
+  tickets: z.object({ keys: z.enum(['own', 'tier']), reason: z.string() }),
   workers: z.array(workerAnswer),
   listeners: z.record(z.string(), listenerAnswer),
   pools: z.record(z.string(), poolAnswer),

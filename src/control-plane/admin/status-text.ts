@@ -102,6 +102,7 @@ function statusHead(context: AdminContext, config: RunningConfig | null): Omit<S
     startedAt: new Date(context.startedAtMs).toISOString(),
     config: configView(config),
     controlPlane: controlPlaneOf(config, context.membership()).controlPlane,
+    tickets: context.ticketKeys(),
     workers: context.workers().map((worker) => ({
       index: worker.index,
       state: worker.state,

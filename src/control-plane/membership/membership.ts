@@ -52,6 +52,8 @@ export interface MembershipEvents {
   onVerdict(check: string, entry: VerdictEntry | null): void;
   /** The store's record of a role pool changed; null: it has none. In every phase: of two records the later epoch stands at any time. */
   onRole(pool: string, record: RoleRecord | null): void;
+  /** The store's text of the keys of session tickets changed; null: it has none. In every phase. */
+  onTickets(text: string | null): void;
   /** A call sent at `sentMs` (monotonic) was answered, and what has been read is what the store then had. */
   onRead(sentMs: number): void;
   /** Text as in OperatorPut; null: the entry is gone. */

@@ -157,7 +157,7 @@ export class TierReader {
 
   #handOn(verdicts: SyncNews['verdicts']['entries']): void {
     const { phases } = this.#options;
-    this.view.changeRoles(verdicts);
+    this.view.changeRecords(verdicts);
     if (phases.phase === 'connected') this.view.changeVerdicts(verdicts);
     else if (phases.phase === 'settling' && this.#hasRead) this.view.changeNewVerdicts(verdicts, phases.sinceWallMs);
   }

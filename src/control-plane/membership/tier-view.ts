@@ -7,6 +7,7 @@
 import type { Log } from '../../observe/log.ts';
 import { parseVerdict } from '../store/entry-texts.ts';
 import { parseRole, poolOfRoleKey } from '../store/role-records.ts';
+import { TICKETS_KEY } from '../store/ticket-records.ts';
 import type { OperatorPut } from '../store/tier-store.ts';
 import type { MemberView } from './member-view.ts';
 import type { MembershipEvents } from './membership.ts';
@@ -15,7 +16,7 @@ import type { TableCopy, TableEntry, TableNews } from './table-copy.ts';
 import type { TableSync } from './table-sync.ts';
 
 export interface TierViewOptions {
-  readonly events: Pick<MembershipEvents, 'onVerdict' | 'onRole' | 'onOperatorState'>;
+  readonly events: Pick<MembershipEvents, 'onVerdict' | 'onRole' | 'onTickets' | 'onOperatorState'>;
   readonly members: MemberView;
   readonly unreadable: Unreadable;
   /** The store has yet to hear, or hear again, an operator's word. */
@@ -60,10 +61,11 @@ export class TierView {
     this.#options.members.change(entries);
   }
 
-  /** Of what was read of the table of verdicts, the records of role pools. */
-  changeRoles(entries: readonly TableEntry[]): void {
+  /** Of what was read of the table of verdicts, what is none: the records of role pools, the keys of session tickets. */
+  changeRecords(entries: readonly TableEntry[]): void {
     const { events, unreadable } = this.#options;
     for (const { key, text } of entries) {
+      if (key === TICKETS_KEY) events.onTickets(text);
       const pool = poolOfRoleKey(key);
       if (pool === null) continue;
       const record = text === null ? null : parseRole(text);
@@ -98,7 +100,7 @@ export class TierView {
 
   #handVerdict(key: string, text: string | null): void {
     const { events, unreadable } = this.#options;
-    if (poolOfRoleKey(key) !== null) return;
+    if (poolOfRoleKey(key) !== null || key === TICKETS_KEY) return;
     const entry = text === null ? null : parseVerdict(key, text);
     if (text !== null && entry === null) return unreadable.found('verdicts', key);
     events.onVerdict(key, entry);

@@ -30,7 +30,8 @@ import { isRedisUrl, parseRedisUrl } from './redis/redis-target.ts';
 import { haveText, listOf, numberOf, readAdmission, readAnswer, readHint, readJoin, readPairs, readPublish, readVersion, textOf } from './redis/replies.ts';
 import { hintsChannel, scripts, tierKeys, type Script } from './redis/scripts.ts';
 import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
-import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertVote, assertWatch } from './step-limits.ts';
+import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertTicketPut, assertVote, assertWatch } from './step-limits.ts';
+import type { TicketPut, TicketPutAnswer } from './ticket-records.ts';
 import {
   StoreAway,
   RETURNED_LEASES,
@@ -177,6 +178,11 @@ export class RedisStore implements TierStore {
   async acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void> {
     assertRoleAcks(caller, acks);
     await this.#run(scripts.acknowledgeRoles, [...callerArguments(caller), ...acks.flatMap(({ pool, epoch, address }) => [pool, epoch, address])]);
+  }
+
+  async putTickets(put: TicketPut): Promise<TicketPutAnswer> {
+    assertTicketPut(put);
+    return (await this.#run(scripts.putTickets, [...callerArguments(put), put.expectedSha, orNone(put.text)])) as TicketPutAnswer;
   }
 
   async beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -5,6 +5,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { poolOfRoleKey, ROLE_ACKS_MAX, type RoleAck, type RoleAdmission, type RoleMove } from './role-records.ts';
+import { TICKETS_CHARS_MAX, TICKETS_KEY, type TicketPut } from './ticket-records.ts';
 import { LIMIT_KEYS_MAX, OPERATOR_ENTRIES_MAX, REPORTS_MAX, SUSPICIONS_MAX, VERSION_BYTES_MAX, type Caller, type JoinCall, type LimitAsk, type OperatorPut, type PublishCall, type RestoreCall, type RolloutStep, type StoreCall, type VerdictReport, type Vote } from './tier-store.ts';
 
 export const REASON_CHARS_MAX = 200;
@@ -82,6 +83,12 @@ export function assertRoleAcks(caller: Caller, acks: readonly RoleAck[]): void {
   }
 }
 
+export function assertTicketPut(put: TicketPut): void {
+  assertCaller(put);
+  assert(/^([0-9a-f]{40})?$/.test(put.expectedSha), 'a text is named by its sha, or none is');
+  assert(put.text === null || (put.text.length <= TICKETS_CHARS_MAX && isLine(put.text)), `the keys of tickets are one line of at most ${TICKETS_CHARS_MAX} characters`);
+}
+
 export function assertAsks(caller: Caller, asks: readonly LimitAsk[]): void {
   assertCaller(caller);
   assert(asks.length <= LIMIT_KEYS_MAX, `at most ${LIMIT_KEYS_MAX} limits are asked for at once`);
@@ -116,7 +123,7 @@ function assertOperatorPut({ key, stampMs, by, text }: OperatorPut): void {
 }
 
 function assertCheck(check: string): void {
-  assert(isLine(check) && check !== '' && poolOfRoleKey(check) === null, 'a check is named in one line');
+  assert(isLine(check) && check !== '' && poolOfRoleKey(check) === null && check !== TICKETS_KEY, 'a check is named in one line');
 }
 
 function assertPool(pool: string): void {

@@ -10,7 +10,8 @@ import type { Random } from '../../base/random.ts';
 import { TierState } from './memory/tier-state.ts';
 import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
 import type { StoreDefinition } from './store-definition.ts';
-import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertVote, assertWatch } from './step-limits.ts';
+import { assertAsks, assertCall, assertCaller, assertJoin, assertKeys, assertLogPage, assertPublish, assertRestore, assertRoleAcks, assertRoleAdmission, assertRoleMove, assertStep, assertTicketPut, assertVote, assertWatch } from './step-limits.ts';
+import type { TicketPut, TicketPutAnswer } from './ticket-records.ts';
 import {
   StoreAway,
   type Caller,
@@ -121,6 +122,10 @@ export class TierMemoryStore implements TierStore {
 
   acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void> {
     return this.#step(() => assertRoleAcks(caller, acks), (state) => state.acknowledgeRoles(caller, acks));
+  }
+
+  putTickets(put: TicketPut): Promise<TicketPutAnswer> {
+    return this.#step(() => assertTicketPut(put), (state) => state.putTickets(put));
   }
 
   beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -47,6 +47,7 @@
  */
 import { hash } from 'node:crypto';
 import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer } from './role-records.ts';
+import type { TicketPut, TicketPutAnswer } from './ticket-records.ts';
 
 /** The protocol of this release, and the oldest it still speaks. */
 export const PROTOCOL = 1;
@@ -374,6 +375,8 @@ export interface TierStore {
   admitRole(admission: RoleAdmission): Promise<RoleAdmissionAnswer>;
   /** At most ROLE_ACKS_MAX. Of a caller that is not living: nothing. */
   acknowledgeRoles(caller: Caller, acks: readonly RoleAck[]): Promise<void>;
+  /** Leader only: ticket-records.ts. */
+  putTickets(put: TicketPut): Promise<TicketPutAnswer>;
 
   /** Of living members, by id. `ids` at most 500. */
   beside(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;

@@ -34,6 +34,7 @@ export function timedStore(store: TierStore, clock: Clock, times: OperationTimes
     moveRole: (move) => timed(() => store.moveRole(move)),
     admitRole: (admission) => timed(() => store.admitRole(admission)),
     acknowledgeRoles: (caller, acks) => timed(() => store.acknowledgeRoles(caller, acks)),
+    putTickets: (put) => timed(() => store.putTickets(put)),
     beside: (ids) => timed(() => store.beside(ids)),
     reports: (checks) => timed(() => store.reports(checks)),
     log: (after, limit) => timed(() => store.log(after, limit)),

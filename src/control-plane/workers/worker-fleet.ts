@@ -13,7 +13,7 @@ import type { WorkerView } from '../../observe/metrics-source.ts';
 import { tableTime, type BackendTable } from '../../shared/backend-table.ts';
 import { CounterPages, type RowCounts } from '../../shared/counter-pages.ts';
 import { LimitTable } from '../../shared/limit-table.ts';
-import { TicketMemory } from '../../shared/ticket-memory.ts';
+import type { TicketMemory } from '../../shared/ticket-memory.ts';
 import type { FromWorker, SnapshotRows, ToWorker } from '../../shared/thread-messages.ts';
 import { PendingWorkers } from './pending-workers.ts';
 import { PrepareRound, type PrepareOutcome } from './prepare-round.ts';
@@ -25,8 +25,6 @@ const TICK_MS = 500;
 const STILL_TICKS_MAX = 10;
 const TICKS_PER_UTILIZATION_SAMPLE = 4;
 const CUT_MS = 1000;
-/** A ticket lives for two of them. */
-const TICKET_ROTATION_MS = 3_600_000;
 
 /** A config on its way to the workers. */
 export interface WorkerConfig {
@@ -47,6 +45,8 @@ export interface FleetOptions {
   readonly workerUrl: URL;
   readonly pluginsDir: string | null;
   readonly table: BackendTable;
+  /** Keys of session tickets, the same in all workers. */
+  readonly tickets: TicketMemory;
   readonly events: EventLog;
   readonly log: Log;
   onNotice(index: number, notice: WorkerNotice): void;
@@ -58,9 +58,6 @@ export class WorkerFleet {
   /** Buckets of the rate limits; they outlive the workers too. */
   readonly limits: LimitTable;
   readonly #options: FleetOptions;
-  /** Keys of session tickets, the same in all workers. */
-  readonly #tickets = TicketMemory.create(randomFillSync);
-  #ticketRotation: Timer | null = null;
   readonly #slots: readonly WorkerSlot[];
   readonly #restartTimers = new Map<WorkerSlot, Timer>();
   #ticker: Timer | null = null;
@@ -85,7 +82,7 @@ export class WorkerFleet {
       workers: options.workers,
       heartbeats: new SharedArrayBuffer(options.workers * Int32Array.BYTES_PER_ELEMENT),
       limits: this.limits.memory,
-      tickets: this.#tickets.memory,
+      tickets: options.tickets.memory,
       pluginsDir: options.pluginsDir,
     };
     const environment = {
@@ -102,7 +99,6 @@ export class WorkerFleet {
   start(): void {
     for (const slot of this.#slots) this.#startSlot(slot);
     this.#ticker = this.#options.clock.every(TICK_MS, () => this.#tick());
-    this.#ticketRotation = this.#options.clock.every(TICKET_ROTATION_MS, () => this.#tickets.rotate(randomFillSync));
   }
 
   /** Lets every worker build and bind `config`. It has taken effect in none until `commit`. */
@@ -177,7 +173,6 @@ export class WorkerFleet {
   async terminate(): Promise<void> {
     this.#endReplacement();
     this.#ticker?.cancel();
-    this.#ticketRotation?.cancel();
     await this.#cutUnfinished();
     for (const slot of this.#slots) {
       if (slot.phase === 'down') continue;

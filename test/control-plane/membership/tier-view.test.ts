@@ -9,7 +9,7 @@ describe('the view', () => {
     const logged: unknown[] = [];
     const unreadable = new Unreadable({ warn: (_text, fields) => void logged.push(fields) });
     const members = new MemberView({ clock: new VirtualClock(), tierMs: () => 0, leaseMs: () => 3000, onChange: () => undefined, unreadable: () => undefined });
-    const view = new TierView({ events: { onVerdict: (check, entry) => void told.push(`${check} ${entry?.verdict}`), onOperatorState: () => undefined, onRole: () => undefined }, members, unreadable, put: () => undefined });
+    const view = new TierView({ events: { onVerdict: (check, entry) => void told.push(`${check} ${entry?.verdict}`), onOperatorState: () => undefined, onRole: () => undefined, onTickets: () => undefined }, members, unreadable, put: () => undefined });
     for (let i = 0; i < 2; i++) {
       view.changeVerdicts([
         { key: 'x', text: 'sideways 1 a reason' },

@@ -28,4 +28,21 @@ describe('the tier’s key', () => {
     expect(other.openOperatorState('web 10.0.0.1:80', sealed)).toBeNull();
     for (const forged of [text, '', '1 a', '1 a null', '1 a {"sealed":1}']) expect(key.openOperatorState('web 10.0.0.1:80', forged)).toBeNull();
   });
+
+  it('seals keys of session tickets for one tier, and opens nothing else', () => {
+    const keys = Uint8Array.from({ length: 200 }, (_, i) => i);
+    const text = key.sealTickets('edge', keys);
+    expect(text).toMatch(/^[\w-]+$/);
+    expect(key.openTickets('edge', text)).toEqual(keys);
+    expect(key.sealTickets('edge', keys)).not.toBe(text);
+    expect(key.openTickets('other', text)).toBeNull();
+    expect(other.openTickets('edge', text)).toBeNull();
+    const sealed = Buffer.from(text, 'base64url');
+    for (const at of [0, 12, 100, sealed.length - 1]) {
+      const altered = Buffer.from(sealed);
+      altered[at]! ^= 1;
+      expect(key.openTickets('edge', altered.toString('base64url'))).toBeNull();
+    }
+    for (const forged of ['', 'A', text.slice(0, 30), text.slice(0, -4), '\u0000é', 'x'.repeat(1000)]) expect(key.openTickets('edge', forged)).toBeNull();
+  });
 });

@@ -28,6 +28,6 @@ test('each step is timed, by whether its answer was a good one', async () => {
 test('every step of a store can be taken through it', () => {
   const clock = new VirtualClock();
   const store = timedStore(new TierMemoryStore({ clock }), clock, new OperationTimes<OperationResult>(['ok', 'away']));
-  const steps = ['acknowledgeRoles', 'admitRole', 'beside', 'call', 'close', 'forget', 'join', 'leave', 'log', 'moveRole', 'publish', 'raiseProtocol', 'reports', 'restore', 'step', 'stepOut', 'subscribe', 'takeTokens', 'version', 'versions', 'vote', 'votes', 'watch'];
+  const steps = ['acknowledgeRoles', 'admitRole', 'beside', 'call', 'close', 'forget', 'join', 'leave', 'log', 'moveRole', 'publish', 'putTickets', 'raiseProtocol', 'reports', 'restore', 'step', 'stepOut', 'subscribe', 'takeTokens', 'version', 'versions', 'vote', 'votes', 'watch'];
   expect(Object.keys(store).sort()).toEqual(steps);
 });

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseMember } from '../../../src/control-plane/store/entry-texts.ts';
 import { entryHash, type Caller, type ConfigState, type StoreAnswer, type StoreCall, type TableChanges } from '../../../src/control-plane/store/tier-store.ts';
+import { TICKETS_KEY, ticketsSha } from '../../../src/control-plane/store/ticket-records.ts';
 import { parseRole, poolOfRoleKey, roleKey } from '../../../src/control-plane/store/role-records.ts';
 import { randomTierSteps, ROLE_POOL, type Actor, type TierStep } from './tier-steps.ts';
 import { hasMore, LONG_LEASE_MS, parseLogEntry, TierReader, type OpenedTierStore } from './tier-rig.ts';
@@ -64,6 +65,7 @@ export class TierStepRunner {
       case 'moveRole': return await store.moveRole({ ...this.#caller(step.by), pool: ROLE_POOL, expectedEpoch: Math.max(0, this.#role(step.by).epoch + step.ahead), address: step.address });
       case 'acknowledgeRole': return await this.#acknowledge(step);
       case 'admitRole': return await store.admitRole({ ...this.#caller(step.by), pool: ROLE_POOL, expectedEpoch: Math.max(0, this.#role(step.by).epoch + step.ahead) });
+      case 'putTickets': return await store.putTickets({ ...this.#caller(step.by), expectedSha: ticketsSha(step.knows ? (this.#incarnation(step.by).reader.verdicts.get(TICKETS_KEY) ?? null) : 'other'), text: step.text });
       case 'look': return await this.#look(step);
     }
   }

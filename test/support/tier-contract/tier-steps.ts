@@ -48,6 +48,8 @@ export type TierStep =
   | { readonly kind: 'moveRole'; readonly by: Actor; readonly ahead: number; readonly address: string | null }
   | { readonly kind: 'acknowledgeRole'; readonly by: Actor; readonly ahead: number; readonly address: string | null }
   | { readonly kind: 'admitRole'; readonly by: Actor; readonly ahead: number }
+  /** `knows`: it has read what there is. */
+  | { readonly kind: 'putTickets'; readonly by: Actor; readonly knows: boolean; readonly text: string | null }
   /** Everything that is read without a call. */
   | { readonly kind: 'look'; readonly after: number };
 
@@ -85,6 +87,7 @@ class StepMaker {
     if (roll < 71) return { kind: 'stepOut', by: this.#actor() };
     if (roll < 89) return this.#configStep();
     if (roll < 91) return { kind: 'forget', by: this.#leader(), checks: this.#chance(0.2) ? manyChecks : this.#some(fewChecks, 3) };
+    if (roll < 91.5) return { kind: 'putTickets', by: this.#leader(), knows: this.#chance(0.8), text: this.#pick(['keys', 'këys', '', null]) };
     if (roll < 92) return { kind: 'watch', pool: this.#pick(['web', 'api', 'ü']) };
     if (roll < 95) return { kind: 'takeTokens', by: this.#actor(), asks: this.#some(['x', 'y', 'z'], 3).map((key) => ({ key, tokens: this.#random.below(6) })) };
     return { kind: 'look', after: this.#random.below(100) };

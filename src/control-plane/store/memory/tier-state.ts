@@ -28,6 +28,7 @@ import {
   type TableChanges,
   type Vote,
 } from '../tier-store.ts';
+import { TICKETS_KEY, ticketsSha, type TicketPut, type TicketPutAnswer } from '../ticket-records.ts';
 import type { RoleAck, RoleAdmission, RoleAdmissionAnswer, RoleMove, RoleMoveAnswer, RoleRecord } from '../role-records.ts';
 import { ConfigBook, type ConfigChange } from './config-book.ts';
 import { EventBook } from './event-book.ts';
@@ -38,8 +39,8 @@ import { RoleBook } from './role-book.ts';
 import { AnswerBudget, TextTable } from './text-table.ts';
 import { TierTime } from './tier-time.ts';
 import { TokenBuckets } from './token-buckets.ts';
+import { WatchedPools } from './watched-pools.ts';
 
-const WATCHED_MAX = 20;
 /** No proxy is told to wait longer for its turn to join, however many were told before it. */
 const JOIN_WAIT_MAX_MS = 10_000;
 
@@ -57,8 +58,7 @@ export class TierState {
   #events = new EventBook();
   #hints = new HintBox();
   #buckets = new TokenBuckets();
-  /** Until when, by pool. */
-  #watched = new Map<string, number>();
+  #watched = new WatchedPools();
   /** Tier time at which a lease expired last. */
   #lastExpiryMs = Number.NEGATIVE_INFINITY;
   /** Tier time at which one who knows the tier from before it was emptied called or joined last. */
@@ -89,7 +89,7 @@ export class TierState {
     copy.#events = this.#events.copy();
     copy.#hints = this.#hints.copy();
     copy.#buckets = this.#buckets.copy();
-    copy.#watched = new Map(this.#watched);
+    copy.#watched = this.#watched.copy();
     copy.#leader = this.#leader;
     copy.#protocol = this.#protocol;
     copy.#lastJoinMs = this.#lastJoinMs;
@@ -245,6 +245,16 @@ export class TierState {
     }
   }
 
+  putTickets({ expectedSha, text, ...caller }: TicketPut): TicketPutAnswer {
+    if (!this.#leads(caller)) return 'not-leader';
+    const { verdicts } = this.#reports;
+    if (ticketsSha(verdicts.get(TICKETS_KEY) ?? null) !== expectedSha) return 'changed';
+    if (text === null) verdicts.remove(TICKETS_KEY);
+    else verdicts.set(TICKETS_KEY, text);
+    this.#publishDue();
+    return 'done';
+  }
+
   beside(ids: readonly string[]): ReadonlyMap<string, string> {
     const found = ids.map((id) => [id, this.#members.get(id)?.beside ?? null] as const);
     return new Map(found.filter((entry): entry is readonly [string, string] => entry[1] !== null));
@@ -259,14 +269,8 @@ export class TierState {
     return this.#events.after(after, limit);
   }
 
-  /** Of too many the one that would have ended first makes room: the last who looked is served. */
   watch(pool: string, forMs: number): void {
-    this.#watched.set(pool, Math.max(this.#watched.get(pool) ?? 0, this.#time.nowMs + forMs));
-    this.#forgetUnwatched();
-    if (this.#watched.size <= WATCHED_MAX) return;
-    const others = [...this.#watched].filter(([other]) => other !== pool);
-    const [soonest] = others.reduce((a, b) => (b[1] < a[1] ? b : a));
-    this.#watched.delete(soonest);
+    this.#watched.watch(pool, forMs, this.#time.nowMs);
   }
 
   takeTokens(caller: Caller, asks: readonly LimitAsk[]): readonly number[] {
@@ -369,14 +373,9 @@ export class TierState {
     this.#due = this.#hints.takeDue(this.#sources(), this.#time.nowMs);
   }
 
-  #forgetUnwatched(): void {
-    for (const [pool, untilMs] of this.#watched) if (untilMs <= this.#time.nowMs) this.#watched.delete(pool);
-  }
-
   #answer({ have: named }: StoreCall, held: LivingMember, said: Pick<StoreAnswer, 'reportsDiffer' | 'publishInMs'>): StoreAnswer {
     const have: ReadUpTo | null = named?.run === this.run ? named : null;
     const budget = new AnswerBudget();
-    this.#forgetUnwatched();
     return {
       ...this.#frame(),
       ...said,
@@ -386,7 +385,7 @@ export class TierState {
       verdicts: this.#reports.verdicts.changesSince(have?.verdicts ?? null, budget),
       operatorStates: this.#operatorStates.changesSince(have?.operatorStates ?? null, budget),
       config: have?.config === this.#config.epoch ? null : this.#config.state,
-      watched: [...this.#watched.keys()].sort(),
+      watched: this.#watched.names(this.#time.nowMs),
     };
   }
 

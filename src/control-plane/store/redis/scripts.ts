@@ -51,6 +51,7 @@ export const scripts = {
   moveRole: script(STATE_AND_CONFIG, 'prelude', 'roles', 'move-role'),
   admitRole: script(STATE_AND_CONFIG, 'prelude', 'roles', 'admit-role'),
   acknowledgeRoles: script(STATE_AND_CONFIG, 'prelude', 'roles', 'acknowledge-roles'),
+  putTickets: script(STATE_AND_CONFIG, 'prelude', 'put-tickets'),
   beside: script(STATE_AND_CONFIG, 'prelude', 'beside'),
   reports: script(STATE_AND_CONFIG, 'prelude', 'reports'),
   log: script(STATE_AND_CONFIG, 'prelude', 'log'),

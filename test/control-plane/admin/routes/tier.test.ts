@@ -12,7 +12,7 @@ import { until } from '../../../support/weir-process.ts';
 const pools = [plainPool('web', ['10.0.0.1:80', '10.0.0.2:80']), plainPool('other', ['10.0.1.1:80'])];
 const listeners = [plainListener('front', 0, null)];
 const nothing = (): void => undefined;
-const noEvents = { onVerdict: nothing, onRole: nothing, onRead: nothing, onOperatorState: nothing, onMembers: nothing, onSuspicions: nothing, onConfig: nothing, onState: nothing };
+const noEvents = { onVerdict: nothing, onRole: nothing, onTickets: nothing, onRead: nothing, onOperatorState: nothing, onMembers: nothing, onSuspicions: nothing, onConfig: nothing, onState: nothing };
 
 /** `requests` answered by a backend of that row, `failures` of them not. */
 function serve({ world }: AdminMember, row: number, requests: number, failures: number): void {
