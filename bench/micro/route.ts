@@ -77,6 +77,7 @@ function routeOf(match: Partial<MatchSpec>): RouteSpec {
     responseHeaders: null,
     timeouts: { responseMs: 0, idleMs: 0, totalMs: 0 },
     rateLimit: null,
+    retry: null,
   };
 }
 

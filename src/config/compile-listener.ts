@@ -1,11 +1,13 @@
 /** A listener of a checked config → what a worker runs of it: routes in order, each with every key that its protocol has none for. */
-import type { ActionSpec, HeaderEdits, ListenerSpec, MatchSpec, RateLimitSpec, RouteSpec } from '../shared/snapshot.ts';
+import { GRPC_STATUSES } from '../shared/grpc-status.ts';
+import type { ActionSpec, HeaderEdits, ListenerSpec, MatchSpec, RateLimitSpec, RetrySpec, RouteSpec } from '../shared/snapshot.ts';
 import { compileTls } from './compile-tls.ts';
 import { TIMEOUT_STEP_MS } from './cross-checks.ts';
 import { routeLabels } from './route-labels.ts';
 import { httpDefaults, type Listener } from './schema/listeners.ts';
 import { sniRoutes } from './sni-routes.ts';
 import { defaultBurst } from './schema/rate-limit.ts';
+import { causesOf } from './schema/retry.ts';
 import { routeTimeouts } from './schema/routes.ts';
 import { nodeAt, type MapNode } from './yaml-tree.ts';
 
@@ -88,6 +90,7 @@ function plainRoute(pool: string, name: string | undefined, match: MatchSpec): U
     responseHeaders: null,
     timeouts: { responseMs: routeTimeouts.response, idleMs: routeTimeouts.idle, totalMs: routeTimeouts.total },
     rateLimit: null,
+    retry: null,
   };
 }
 
@@ -102,6 +105,7 @@ function compileHttpRoute(route: HttpRoute): Unnamed {
     responseHeaders: compileEdits(route.responseHeaders),
     timeouts: { responseMs: steps(timeouts.response), idleMs: steps(timeouts.idle), totalMs: steps(timeouts.total) },
     rateLimit: compileRateLimit(route.rateLimit),
+    retry: compileRetry(route.retry),
   };
 }
 
@@ -109,6 +113,19 @@ function compileRateLimit(limit: HttpRoute['rateLimit']): RateLimitSpec | null {
   if (limit === undefined) return null;
   const { key, rate, burst, scope } = limit;
   return { key, count: rate.count, periodMs: rate.periodMs, burst: burst ?? defaultBurst(rate), scope };
+}
+
+function compileRetry(retry: HttpRoute['retry']): RetrySpec | null {
+  if (retry === undefined) return null;
+  const { attempts, when, budget, perTry } = retry;
+  return {
+    attemptsMax: attempts,
+    statuses: when.filter((each) => typeof each === 'number'),
+    grpcStatuses: when.flatMap((each) => GRPC_STATUSES[each] ?? []),
+    causes: causesOf(when),
+    budgetShare: budget,
+    perTryMs: steps(perTry),
+  };
 }
 
 /** Without its final slash, like the prefix of a match: what is left of a path begins with one. */

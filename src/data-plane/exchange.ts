@@ -5,6 +5,7 @@
  * HTTP/2 one for each stream.
  */
 import type { ErrorCode } from '../base/errors.ts';
+import type { Deadline } from '../base/timer-wheel.ts';
 import type { ProxyEnds } from '../net/proxy-header.ts';
 import type { Backend } from './connect/backend.ts';
 import type { LiveListener } from './live/live-listener.ts';
@@ -126,6 +127,8 @@ export class Exchange {
   tried: number[] | null = null;
   /** A whole-exchange deadline as a tick of the wheel; 0: none. */
   totalTick = 0;
+  /** Until it is sent again, as its backend asked for a while; null: it is not waiting. */
+  pause: Deadline | null = null;
 
   // What came of it.
   startedMs = 0;

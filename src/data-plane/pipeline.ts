@@ -25,16 +25,20 @@ import type { LiveRoute } from './live/live-route.ts';
 import type { RouteLimit } from './limit/route-limit.ts';
 import type { WorkerContext } from './live/worker-context.ts';
 import { METHOD, type RequestHead } from './parse/request-head.ts';
+import type { ResponseHead } from './parse/response-head.ts';
 import { errorReply, fixedReply, redirectReply } from './relay/own-replies.ts';
 import { requestGreeting } from './relay/proxy-greeting.ts';
 import { buildRequestHead, requestIdOf } from './relay/request-head-builder.ts';
 import type { RelayOutcome } from './relay/http-relay.ts';
-import { mayBeSentAgain } from './relay/retry-rules.ts';
+import { answerAsksAgain, countsAttempts, failureAsksAgain, mayBeSentAgain, wasAttempted } from './relay/retry-rules.ts';
+import { RetryPause } from './retry-pause.ts';
 import { HeadQuery } from './route/head-query.ts';
 import { AMBIGUOUS_PATH, NO_ROUTE } from './route/route-query.ts';
 
 /** A body of up to this many bytes that came with the head leaves in the head's own write. */
 const JOINED_BODY_BYTES_MAX = 8 * 1024;
+/** A backend that wants to be asked again later than this is not waited for. */
+const PAUSE_MS_MAX = 10_000;
 
 export class Pipeline implements RelayOutcome {
   readonly #context: WorkerContext;
@@ -72,6 +76,7 @@ export class Pipeline implements RelayOutcome {
     // The request asks for the answer of whoever it reaches last (RFC 9110 §7.6.2).
     if (head.maxForwards === 0 && head.method === METHOD.options) return this.#answerOptions(x);
     x.pool = route.pool;
+    route.retry?.earn();
     const { key } = route.pool.balancer;
     x.keyHash = key === null ? 0 : hashKey(key, query);
     const newTarget = route.rewrite === null ? null : route.rewrite.rewriteTarget(query.path(), query.query());
@@ -136,7 +141,7 @@ export class Pipeline implements RelayOutcome {
     countFailure(x, code, this.#context.clock.monotonicMs());
     if (backend.named && errorSpecs[code].retry === 'connect') this.#context.send({ kind: 'resolve', row: backend.rowNumber });
     this.#context.log(code === 'internal' ? 'error' : 'debug', 'an attempt failed', { pool: x.pool!.spec.name, backend: backend.address, error: code, detail, attempt: x.attempts });
-    if (mayBeSentAgain(x, code) && this.#sendAgain(x)) return;
+    if (x.relay.isHeld && this.#failsOver(x, code)) return;
     if (x.hasAnswered) {
       x.error = code;
       x.client.abort();
@@ -144,24 +149,87 @@ export class Pipeline implements RelayOutcome {
     } else this.fail(x, code);
   }
 
-  /** Over a fresh connection, to another backend if there is one. False: to none. */
-  #sendAgain(x: Exchange): boolean {
-    (x.tried ??= []).push(x.backendIndex);
-    const pool = x.pool!;
-    let connection = this.#reach(x, pool, true);
-    if (connection === null) {
-      // No other one: the same again, if it is still to be had.
-      x.tried = null;
-      connection = this.#reach(x, pool, true);
-      if (connection === null) return false;
+  /** What failed is sent again: as it always is, or as its route asks. */
+  #failsOver(x: Exchange, code: ErrorCode): boolean {
+    if (mayBeSentAgain(x, code)) return this.#sendAgain(x, false);
+    const { retry } = x.route!;
+    if (retry === null || !failureAsksAgain(x, retry, code) || !retry.spend(this.#context.clock.monotonicMs())) return false;
+    if (this.#sendAgain(x, wasAttempted(code))) return true;
+    retry.giveBack();
+    return false;
+  }
+
+  sendsElsewhere(x: Exchange, head: ResponseHead, isLast: boolean, isBare: boolean): boolean {
+    const retry = x.route!.retry!;
+    const pauseMs = answerAsksAgain(x, retry, head, isBare);
+    if (pauseMs === -1 || (pauseMs > 0 && !this.#mayPause(x, pauseMs)) || !retry.spend(this.#context.clock.monotonicMs())) return false;
+    const former = x.backend!;
+    const connection = pauseMs > 0 ? null : this.#reachAgain(x, false);
+    if (pauseMs === 0 && connection === null) {
+      retry.giveBack();
+      return false;
     }
+    countEnd(former);
+    x.relay.dropAnswer(isLast);
+    if (countsAttempts(x)) x.relay.countAttempt();
+    if (connection !== null) this.#startAgain(x, connection);
+    else this.#pause(x, pauseMs);
+    return true;
+  }
+
+  #mayPause(x: Exchange, pauseMs: number): boolean {
+    const tick = this.#context.wheel.now + Math.ceil(pauseMs / TICK_MS) + 1;
+    return pauseMs <= PAUSE_MS_MAX && x.isBodyComplete && (x.totalTick === 0 || tick < x.totalTick);
+  }
+
+  #pause(x: Exchange, pauseMs: number): void {
+    x.backendMs = x.status = 0;
+    x.pause = new RetryPause(x, this.#onPauseOver);
+    this.#context.wheel.set(x.pause, pauseMs);
+  }
+
+  readonly #onPauseOver = (x: Exchange): void => {
+    x.pause = null;
+    const connection = this.#reachAgain(x, false);
+    if (connection === null) this.fail(x, 'no-backend');
+    else this.#startAgain(x, connection);
+  };
+
+  /** The exchange ends without another attempt. */
+  #forgetPause(x: Exchange): void {
+    if (x.pause === null) return;
+    this.#context.wheel.forget(x.pause);
+    x.pause = null;
+  }
+
+  /** Over a fresh connection. False: there is none. `isCounted`: the backend before may have looked at it. */
+  #sendAgain(x: Exchange, isCounted: boolean): boolean {
+    const connection = this.#reachAgain(x, true);
+    if (connection === null) return false;
+    if (isCounted && countsAttempts(x)) x.relay.countAttempt();
+    this.#startAgain(x, connection);
+    return true;
+  }
+
+  /** To another backend if there is one; null: to none. */
+  #reachAgain(x: Exchange, mustBeFresh: boolean): BackendConnection | null {
+    (x.tried ??= []).push(x.backendIndex);
+    const connection = this.#reach(x, x.pool!, mustBeFresh);
+    if (connection !== null) return connection;
+    // No other one: the same again, if it is still to be had.
+    x.tried = null;
+    return this.#reach(x, x.pool!, mustBeFresh);
+  }
+
+  #startAgain(x: Exchange, connection: BackendConnection): void {
+    x.backendMs = x.status = 0;
     x.backend!.counters[x.backend!.base + backendColumns.retries]!++;
     this.#start(x, connection, true);
-    return true;
   }
 
   /** The client's side ended it: gone, stalled, too large a body. */
   cancel(x: Exchange, code: ErrorCode): void {
+    this.#forgetPause(x);
     if (x.relay.isActive) {
       x.relay.cancel();
       countEnd(x.backend!);
@@ -172,6 +240,7 @@ export class Pipeline implements RelayOutcome {
 
   /** The client's side or the route refuses it: answered with our own reply if nothing went out yet. */
   fail(x: Exchange, code: ErrorCode): void {
+    this.#forgetPause(x);
     if (x.relay.isActive) {
       x.relay.cancel();
       countEnd(x.backend!);

@@ -126,6 +126,26 @@ export interface RouteSpec {
   readonly responseHeaders: HeaderEdits | null;
   readonly timeouts: { readonly responseMs: number; readonly idleMs: number; readonly totalMs: number };
   readonly rateLimit: RateLimitSpec | null;
+  readonly retry: RetrySpec | null;
+}
+
+/** What may go wrong with an attempt before its answer comes. */
+export const RETRY_CAUSES = ['connect-failure', 'refused-stream', 'connection-lost', 'response-timeout'] as const;
+export type RetryCause = (typeof RETRY_CAUSES)[number];
+
+/** After which failures a request is sent again, besides those that always are. */
+export interface RetrySpec {
+  /** The first one among them. */
+  readonly attemptsMax: number;
+  /** Of HTTP, 400 to 599. */
+  readonly statuses: readonly number[];
+  /** Of gRPC, 1 to 16. */
+  readonly grpcStatuses: readonly number[];
+  readonly causes: readonly RetryCause[];
+  /** 0 to 1, of the route's requests. */
+  readonly budgetShare: number;
+  /** 0: as the route's response timeout. */
+  readonly perTryMs: number;
 }
 
 /** A bucket for each key: it holds `burst` requests and fills by `count` in `periodMs`. */

@@ -39,6 +39,7 @@ export function makeRoute(patch: RoutePatch = {}): RouteSpec {
     responseHeaders: null,
     timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
     rateLimit: null,
+    retry: null,
     ...patch,
   };
 }

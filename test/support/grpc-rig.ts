@@ -30,13 +30,19 @@ afterEach(() => {
 export interface GrpcBackend {
   readonly port: number;
   readonly calls: string[];
+  /** What came with each `once`. */
+  readonly metadata: Metadata[];
   /** As when its process dies: everything open is broken off. */
   kill(): void;
 }
 
+/** How a call is to end instead; null: as usual. */
+export type Failing = (call: number, text: string) => { code: status; pushback?: string } | null;
+
 /** `once` says who it is and what it got, "fail" makes it fail, "wait" leaves it without an answer. */
-export async function grpcBackend(name: string): Promise<GrpcBackend> {
+export async function grpcBackend(name: string, failing: Failing = () => null): Promise<GrpcBackend> {
   const calls: string[] = [];
+  const metadata: Metadata[] = [];
   const grpc = new Server();
   grpc.addService(definition, {
     once(call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) {
@@ -44,7 +50,11 @@ export async function grpcBackend(name: string): Promise<GrpcBackend> {
       const text = call.request.toString();
       const trailer = new Metadata();
       trailer.set('x-name', name);
-      if (text === 'fail') reply({ code: status.FAILED_PRECONDITION, details: 'not today', metadata: trailer });
+      metadata.push(call.metadata);
+      const failure = failing(metadata.length, text);
+      if (failure?.pushback !== undefined) trailer.set('grpc-retry-pushback-ms', failure.pushback);
+      if (failure !== null) reply({ code: failure.code, details: name, metadata: trailer });
+      else if (text === 'fail') reply({ code: status.FAILED_PRECONDITION, details: 'not today', metadata: trailer });
       else if (text !== 'wait') reply(null, Buffer.from(`${name}: ${text}`), trailer);
     },
     many(call: ServerWritableStream<Buffer, Buffer>) {
@@ -70,13 +80,13 @@ export async function grpcBackend(name: string): Promise<GrpcBackend> {
     grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
   toStop.push(() => grpc.forceShutdown());
-  return { port, calls, kill: () => grpc.forceShutdown() };
+  return { port, calls, metadata, kill: () => grpc.forceShutdown() };
 }
 
 export interface Told {
   readonly text: string;
   /** Of the call; 0: it went well. */
-  readonly code: number;
+  readonly code: status;
   readonly details: string;
   readonly trailer: Metadata;
 }
@@ -89,14 +99,20 @@ export class GrpcClient {
     toStop.push(() => this.#client.close());
   }
 
-  once(text: string, deadlineMs = 30_000): Promise<Told> {
+  once(text: string, deadlineMs = 30_000, metadata = new Metadata()): Promise<Told> {
     return new Promise((resolve) => {
       let value = '';
-      const call = this.#client.makeUnaryRequest('/test.Echo/once', bytes, bytes, Buffer.from(text), new Metadata(), { deadline: Date.now() + deadlineMs }, (_error, answer) => {
+      const call = this.#client.makeUnaryRequest('/test.Echo/once', bytes, bytes, Buffer.from(text), metadata, { deadline: Date.now() + deadlineMs }, (_error, answer) => {
         value = answer?.toString() ?? '';
       });
       call.on('status', ({ code, details, metadata }) => setImmediate(() => resolve({ text: value, code, details, trailer: metadata })));
     });
+  }
+
+  /** One to be given up: `cancel` does it. */
+  pending(text: string): { readonly code: Promise<status>; cancel(): void } {
+    const call = this.#client.makeUnaryRequest('/test.Echo/once', bytes, bytes, Buffer.from(text), () => {});
+    return { code: new Promise((resolve) => void call.on('status', ({ code }) => resolve(code))), cancel: () => call.cancel() };
   }
 
   async many(count: number): Promise<string[]> {

@@ -23,6 +23,7 @@ export function plainListener(name: string, port = 0, host: string | null = '127
       responseHeaders: null,
       timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
       rateLimit: null,
+      retry: null,
     })),
   };
 }

@@ -15,6 +15,7 @@ export function makeRoute(match: Partial<MatchSpec>, rest: Partial<RouteSpec> = 
     responseHeaders: null,
     timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
     rateLimit: null,
+    retry: null,
     ...rest,
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { hostNameFault } from './addresses.ts';
 import { headerEdits } from './header-edits.ts';
 import { rateLimit } from './rate-limit.ts';
+import { retry } from './retry.ts';
 import { choice, duration, name, text, whole } from './leaves.ts';
 import { match, pathFault, tcpMatch, udpMatch } from './match.ts';
 import { Fault, leaf, note } from './notes.ts';
@@ -82,14 +83,16 @@ export const route = note(
       responseHeaders: headerEdits('response').optional().describe('Edits of the answer, likewise.'),
       timeouts: timeouts.prefault({}).describe('Limits in time, to 100 ms; 0 is no limit.'),
       rateLimit: rateLimit.optional().describe('How many requests of one key the route takes; the others are answered 429. Absent: no limit.'),
+      retry: retry.optional().describe('After which failures a request is sent again, besides those that always are. Absent: none.'),
     })
     .check(exactlyOne('pool', 'redirect', 'respond'), (context) => {
       const { rewrite: change, redirect: target, match: { path }, pool } = context.value;
+      if (context.value.retry !== undefined && pool === undefined) broken(context, ['retry'], 'sends nothing again that goes to no pool', { expected: 'a route with pool' });
       if (change !== undefined && pool === undefined) broken(context, ['rewrite'], 'changes a request that goes to no pool', { expected: 'a route with pool' });
       const at = change?.prefix !== undefined ? ['rewrite', 'prefix'] : target?.prefix !== undefined ? ['redirect', 'prefix'] : null;
       if (at !== null && path?.some((pattern) => pattern.kind === 'regex')) broken(context, at, 'replaces a prefix, and this route matches by regex', { expected: 'path instead of prefix' });
     }),
-  { later: ['split', 'scatter', 'mirror', 'retry', 'hedge'] },
+  { later: ['split', 'scatter', 'mirror', 'hedge'] },
 );
 
 export const tcpRoute = note(

@@ -42,8 +42,6 @@ export class Http2Request extends Deadline implements BackendConnection {
   #hasSentEnd = false;
   /** The request is with us wholly; its last frame ends the stream. */
   #isWhole = false;
-  /** More went out than `out` holds: it cannot be sent again. */
-  #hasSentMore = false;
   #queue: Buffer[] = [];
   #queueOffset = 0;
   #trailer: Buffer | null = null;
@@ -80,11 +78,6 @@ export class Http2Request extends Deadline implements BackendConnection {
   /** The head of its answer was given to the owner. */
   get isAnswered(): boolean {
     return this.#isAnswered;
-  }
-
-  /** Nothing came of it yet, and nothing but what could be sent again went out. */
-  get mayBeSentAgain(): boolean {
-    return !this.#isAnswered && !this.#hasSentMore;
   }
 
   /** A shared connection names no client: the config refuses the header for such pools. */
@@ -129,7 +122,6 @@ export class Http2Request extends Deadline implements BackendConnection {
 
   write(bytes: Buffer): boolean {
     if (this.#isOver || this.#hasSentEnd) return true;
-    this.#hasSentMore = true;
     this.#takeBody(bytes);
     this.pump();
     if (this.#queue.length === 0 && this.#connection.canSend) return true;
@@ -263,7 +255,7 @@ export class Http2Request extends Deadline implements BackendConnection {
 
   /** The backend, or the connection's end, broke it off. */
   breakOff(wasUnprocessed: boolean, detail: string): void {
-    if (wasUnprocessed && this.mayBeSentAgain) this.fail('stream-refused', detail);
+    if (wasUnprocessed && !this.#isAnswered) this.fail('stream-refused', detail);
     else this.fail(this.#isAnswered ? 'response-incomplete' : 'connection-lost', detail);
   }
 

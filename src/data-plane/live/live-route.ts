@@ -5,6 +5,7 @@ import type { HeaderEdits, RouteSpec } from '../../shared/snapshot.ts';
 import { compileRedirect, compileRewrite, type Redirect, type TargetRewrite } from '../route/route-steps.ts';
 import type { RouteLimit } from '../limit/route-limit.ts';
 import type { LivePool } from './live-pool.ts';
+import { LiveRetry } from './live-retry.ts';
 
 /** Header edits of one direction as lookups and ready lines. */
 export class LiveEdits {
@@ -48,6 +49,7 @@ export class LiveRoute {
   readonly rewrite: TargetRewrite | null;
   readonly redirect: Redirect | null;
   readonly limit: RouteLimit | null;
+  readonly retry: LiveRetry | null;
 
   constructor(spec: RouteSpec, row: number, counters: { cells: Float64Array; base: number }, pool: LivePool | null, limit: RouteLimit | null) {
     this.spec = spec;
@@ -61,5 +63,6 @@ export class LiveRoute {
     this.rewrite = compileRewrite(spec);
     this.redirect = spec.action.kind === 'redirect' ? compileRedirect(spec, spec.action) : null;
     this.limit = limit;
+    this.retry = spec.retry === null ? null : new LiveRetry(spec.retry, spec.timeouts.responseMs);
   }
 }

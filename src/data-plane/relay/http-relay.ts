@@ -12,15 +12,20 @@ import { nominatedNames } from '../parse/body-framing.ts';
 import type { ResponseHead } from '../parse/response-head.ts';
 import { METHOD } from '../parse/request-head.ts';
 import type { BuiltHead } from './request-head-builder.ts';
+import { withAttempt } from './grpc-call.ts';
 import { filterTrailers } from './trailers.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 const NOTHING_SENT: BuiltHead = { out: NO_BYTES, outLength: 0 };
+/** Of a body that goes out behind its head, on a route with `retry`, so much is kept for another attempt. */
+const KEPT_BYTES_MAX = 64 * 1024;
 
 /** What the pipeline does with the end of an attempt. */
 export interface RelayOutcome {
   /** The head of a final answer came. */
   onAnswer(exchange: Exchange): void;
+  /** The same answer, on a route with `retry`, while all of the request is held. True: the request goes elsewhere, and `dropAnswer` was called. `isBare`: it ends with its head. */
+  sendsElsewhere(exchange: Exchange, head: ResponseHead, isLast: boolean, isBare: boolean): boolean;
   /** The answer is complete and handed to the client; the connection was let go. `atOnce`: it came whole with its head, just now. */
   onComplete(exchange: Exchange, atOnce: boolean): void;
   /** The attempt failed; its connection is gone. */
@@ -36,6 +41,11 @@ export class HttpRelay implements ConnectionOwner {
   #queue: Buffer[] | null = null;
   /** The request as it was last sent: what another attempt sends. */
   #sent: BuiltHead = NOTHING_SENT;
+  /** Body that went out behind it, copied; null: none, or it is not kept. */
+  #kept: Buffer[] | null = null;
+  #keptBytes = 0;
+  /** All that went out could go out again, and nothing of an answer went to the client. */
+  #isHeld = true;
   #isTunnel = false;
   #tunnelEnded = 0;
   /** Names that the answer's Connection lists; null: none, or no trailers to hold to them. */
@@ -53,10 +63,17 @@ export class HttpRelay implements ConnectionOwner {
     return this.#connection !== null;
   }
 
+  /** It could be sent again as it is. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
   /** Begins the exchange's first attempt, on a connection whose `out` holds the head. */
   start(connection: BackendConnection): void {
     // What an earlier request of this client left here would be read behind this one's head.
     this.#queue = null;
+    this.#letGoOfKept();
+    this.#isHeld = true;
     this.#attempt(connection);
   }
 
@@ -73,7 +90,7 @@ export class HttpRelay implements ConnectionOwner {
       isHeadRequest: x.method === METHOD.head,
       takesChunks: this.#client.takesChunks,
       expectsUpgrade: x.wantsUpgrade,
-      responseTimeoutMs: route!.spec.timeouts.responseMs,
+      responseTimeoutMs: route!.retry === null ? route!.spec.timeouts.responseMs : route!.retry.responseTimeoutMs,
       bodyIdleMs: route!.spec.timeouts.idleMs,
     });
     if (connection.isConnected) this.#afterConnect(connection);
@@ -83,7 +100,15 @@ export class HttpRelay implements ConnectionOwner {
   startAgain(connection: BackendConnection): void {
     connection.out = this.#sent.out;
     connection.outLength = this.#sent.outLength;
+    const kept = this.#kept;
+    this.#letGoOfKept();
+    if (kept !== null) this.#queue = [...kept, ...(this.#queue ?? [])];
     this.#attempt(connection);
+  }
+
+  /** Another attempt follows one that its backend may have looked at: a call of gRPC says so. */
+  countAttempt(): void {
+    this.#sent = withAttempt(this.#sent);
   }
 
   /** The body that came with the head joins it in one write if it fits; it stays in `out` for another attempt. */
@@ -102,9 +127,31 @@ export class HttpRelay implements ConnectionOwner {
     const connection = this.#connection;
     if (connection === null) return true;
     const part = bytes.subarray(start, end);
-    if (connection.isConnected) return connection.write(part);
+    if (connection.isConnected) return this.#write(connection, part);
     (this.#queue ??= []).push(part);
     return false;
+  }
+
+  /** Copied before it is written, which may move its bytes, and hands them back to the client's side. */
+  #write(connection: BackendConnection, part: Buffer): boolean {
+    if (this.#isHeld) this.#keep(part);
+    return connection.write(part);
+  }
+
+  #keep(part: Buffer): void {
+    this.#keptBytes += part.length;
+    if (this.#exchange.route!.retry === null || this.#keptBytes > KEPT_BYTES_MAX) this.#stopHolding();
+    else (this.#kept ??= []).push(Buffer.from(part));
+  }
+
+  #stopHolding(): void {
+    this.#isHeld = false;
+    this.#letGoOfKept();
+  }
+
+  #letGoOfKept(): void {
+    this.#kept = null;
+    this.#keptBytes = 0;
   }
 
   /** The request body is complete. */
@@ -150,7 +197,7 @@ export class HttpRelay implements ConnectionOwner {
     let isFlushed = true;
     if (queue !== null) {
       this.#queue = null;
-      for (const part of queue) isFlushed = connection.write(part);
+      for (const part of queue) isFlushed = this.#write(connection, part);
     }
     if (this.#exchange.isBodyComplete) connection.awaitAnswer();
     else if (isFlushed) this.#client.resumeBody();
@@ -162,6 +209,7 @@ export class HttpRelay implements ConnectionOwner {
   }
 
   onInterim(head: ResponseHead, start: number, end: number): void {
+    this.#stopHolding();
     if (!this.#client.sendInterim(head, start, end)) this.#connection?.pause();
   }
 
@@ -169,6 +217,10 @@ export class HttpRelay implements ConnectionOwner {
     const x = this.#exchange;
     x.status = head.status;
     this.#outcome.onAnswer(x);
+    if (x.route!.retry !== null) {
+      if (this.#isHeld && this.#outcome.sendsElsewhere(x, head, isLast, isLast && bodyEnd === bodyStart)) return;
+      this.#stopHolding();
+    }
     x.hasAnswered = true;
     this.#nominated = kind === 'chunked' && head.nominatesFields ? nominatedNames(head.bytes, head.fields) : null;
     x.answerBytes += bodyEnd - bodyStart;
@@ -226,21 +278,34 @@ export class HttpRelay implements ConnectionOwner {
     this.#outcome.onComplete(this.#exchange, false);
   }
 
-  onFailure(code: ErrorCode, detail: string): void {
+  /** The answer is not wanted, of which `isLast` says that it is whole: its connection is let go, what was sent over it is kept. */
+  dropAnswer(isLast: boolean): void {
+    const connection = this.#takeSent();
+    if (connection === null) return;
+    if (!this.#exchange.isBodyComplete) connection.mustClose = true;
+    if (isLast) connection.complete();
+    else connection.destroy();
+  }
+
+  #takeSent(): BackendConnection | null {
     const connection = this.#connection;
     this.#connection = null;
-    if (connection !== null) {
-      this.#sent = { out: connection.out, outLength: connection.outLength };
-      connection.out = NO_BYTES;
-      connection.destroy();
-    }
+    if (connection === null) return null;
+    this.#sent = { out: connection.out, outLength: connection.outLength };
+    connection.out = NO_BYTES;
+    return connection;
+  }
+
+  onFailure(code: ErrorCode, detail: string): void {
+    this.#takeSent()?.destroy();
     this.#outcome.onFailure(this.#exchange, code, detail);
     // Nobody took it up again: the body that was kept for another attempt belongs to none.
-    if (this.#connection === null) this.#queue = null;
+    if (this.#connection === null) this.#detach();
   }
 
   #detach(): void {
     this.#connection = null;
     this.#queue = null;
+    this.#kept = null;
   }
 }

@@ -34,7 +34,7 @@ describe('a stream that the backend refuses', () => {
     const s = await inFrontOf([refusing.port]);
     const client = await s.client();
     client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n${'x'.repeat(30_000)}`);
-    expect(statusOf(await client.until((received) => received.includes('\r\n\r\n')))).toBe('502');
+    expect(statusOf(await client.until((received) => received.includes('\r\n\r\n')))).toBe('503');
     expect(refusing.requests).toHaveLength(1);
   });
 });
