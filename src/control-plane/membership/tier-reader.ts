@@ -83,6 +83,8 @@ export class TierReader {
 
   /** This proxy has a new incarnation. */
   joined(run: string): void {
+    // A config of another run is no word of this store: whoever adopts would take the very history it has left.
+    if (run !== this.#sync.run) this.#config = null;
     const isRebuilt = this.#sync.joined(run);
     if (this.#sync.isReading) this.#spreadFullRead();
     if (this.#options.phases.phase !== 'joining') this.handOver(isRebuilt ? 'rebuilt' : 'joined anew');

@@ -15,6 +15,7 @@ import type { Random } from '../../base/random.ts';
 import type { Log } from '../../observe/log.ts';
 import type { Membership } from '../membership/membership.ts';
 import { StoreAway, type ConfigHead } from '../store/tier-store.ts';
+import { APPLY_RETRY, isSpared, type ApplyFailure } from './apply-failure.ts';
 import { refusalText, type ApplyOutcome, type ConfigApplier } from './config-applier.ts';
 import { ConfigPublisher } from './config-publisher.ts';
 import { ConfigRestorer } from './config-restorer.ts';
@@ -48,20 +49,9 @@ export interface TierRolloutOptions {
 /** What a member stands on. */
 export type Own = HeldVersion & { readonly source: ConfigSource };
 
-/** Why the committed version does not run here. */
-export interface ApplyFailure {
-  readonly number: number;
-  readonly sha: string;
-  readonly reason: string;
-  /** The store granted that this member leaves rotation. */
-  readonly out: boolean;
-  readonly retryAtMs: number;
-}
-
 const STORE_RETRY_MS = 1000;
 /** How long an empty store has answered is known anew with each answer only. */
 const EMPTY_LOOK_MS = 100;
-const APPLY_RETRY = { firstMs: 1000, mostMs: 30_000, provenMs: 60_000 };
 const FILE_NUMBER = 1;
 
 export class TierRollout {
@@ -151,9 +141,7 @@ export class TierRollout {
     if (!this.#started || this.#stopped) return;
     this.#leader.poke();
     this.#turnAgain = true;
-    if (this.#turning) return;
-    this.#turning = true;
-    void this.#turns().finally(() => (this.#turning = false));
+    if (!this.#turning) void this.#turns();
   }
 
   /** What runs, with secrets read anew. */
@@ -241,6 +229,7 @@ export class TierRollout {
   }
 
   async #turns(): Promise<void> {
+    this.#turning = true;
     while (this.#turnAgain && !this.#stopped) {
       this.#turnAgain = false;
       this.#timer?.timer.cancel();
@@ -253,6 +242,8 @@ export class TierRollout {
       }
       this.#options.onChange();
     }
+    // In the very step that found nothing left to do: who asks after it begins anew.
+    this.#turning = false;
   }
 
   async #turn(): Promise<void> {
@@ -322,6 +313,7 @@ export class TierRollout {
     const failure = this.#failure;
     const isOwn = own !== null && own.history === head.history && own.number === head.number && own.sha === head.sha;
     if (failure?.number === head.number && failure.sha === head.sha) {
+      if (failure.out && !isSpared(this.#options.membership.members.values())) this.#stepIn(failure);
       const waitMs = failure.retryAtMs - this.#options.clock.monotonicMs();
       if (waitMs > 0) return this.#lookAgain(waitMs);
     }
@@ -348,15 +340,26 @@ export class TierRollout {
     if (isNew) this.#retry = new BackOff(APPLY_RETRY);
     const waitMs = this.#retry.failed(0);
     const wasOut = !isNew && this.#failure!.out;
-    this.#failure = { number, sha, reason, out: wasOut, retryAtMs: clock.monotonicMs() + waitMs };
+    const isSaid = !isNew && this.#failure!.isSaid;
+    const willSay = mayLeave && !starting;
+    this.#failure = { number, sha, reason, out: wasOut, isSaid: isSaid || willSay, retryAtMs: clock.monotonicMs() + waitMs };
     if (isNew) log.error('the committed config cannot be run here', { version: number, reason });
     this.#lookAgain(waitMs);
     // What nobody signed is no word of the tier's: it takes no member out.
-    if (!mayLeave || starting) return;
-    if (isNew) await this.#voter.say(number, sha, 'failed', reason);
-    if (wasOut || !(await membership.store.stepOut(membership.caller()))) return;
-    this.#failure = { ...this.#failure, out: true };
-    log.warn('out of rotation until the committed config can be run', { version: number });
+    if (!willSay) return;
+    if (!isSaid) await this.#voter.say(number, sha, 'failed', reason);
+    if (wasOut) return;
+    if (await membership.store.stepOut(membership.caller())) {
+      this.#failure = { ...this.#failure, out: true };
+      log.warn('out of rotation until the committed config can be run', { version: number });
+    } else this.#settled = true;
+  }
+
+  /** Those that could run the head are gone: a former config serves better than none, and a tier without a ready member has no leader who could mend it. */
+  #stepIn(failure: ApplyFailure): void {
+    this.#failure = { ...failure, out: false };
+    this.#settled = true;
+    this.#options.log.warn('in rotation again, on a former config: too few others are ready', { version: failure.number });
   }
 
   /** A canary's version, or one no longer committed, gives way to the member's own. */

@@ -352,7 +352,7 @@ export interface TierStore {
   join(call: JoinCall): Promise<JoinAnswer>;
   /** A clean end: as if the lease had expired now. */
   leave(caller: Caller): Promise<void>;
-  /** The caller cannot run the head: its state becomes `failed` if at least half of the members that are ready or failed (rounded up) are ready without it. */
+  /** The caller cannot run the head: its state becomes `failed` if at least half of the members that are ready or failed, itself among them, (rounded up) are ready without it. */
   stepOut(caller: Caller): Promise<boolean>;
 
   publish(call: PublishCall): Promise<PublishAnswer>;

@@ -186,6 +186,39 @@ describe('a canary', () => {
 });
 
 describe('a committed version that cannot be run', () => {
+  it('keeps nobody out of a tier that has no other: it serves on the former one, and leads', async () => {
+    const [a] = await rig.tier('a');
+    const { disk } = a!;
+    a!.kill();
+    await rig.advance(LEASE_MS + 2000);
+    const other = rig.add('other');
+    await rig.advance(3 * LEASE_MS);
+    expect(await publish(other, 'second fail=a')).toMatchObject({ kind: 'committed', number: 2 });
+    other.kill();
+    await rig.advance(LEASE_MS + 2000);
+    const back = rig.add('a', { disk });
+    await rig.advance(1500);
+    // As far as the store knows there is another yet.
+    expect(back.link.members.get('other')?.state).toBe('ready');
+    expect(back.rollout.failure).toMatchObject({ reason: 'a cannot', out: true });
+    while (back.link.members.has('other')) await rig.advance(10);
+    expect([back.runs, back.isReady, back.rollout.failure?.out]).toEqual(['1 first', true, false]);
+    // And so there is one who leads the way back.
+    await rig.advance(1500);
+    expect([back.runs, back.isReady]).toEqual(['3 first', true]);
+  });
+
+  it('takes one out only while others that can run it are there', async () => {
+    const [a, b] = await rig.tier('a', 'b');
+    await publish(a!, 'second fail=b');
+    await rig.advance(1500);
+    expect(b!.isReady).toBe(false);
+    a!.kill();
+    await rig.advance(LEASE_MS + 2000);
+    expect([b!.runs, b!.isReady]).toEqual(['3 first', true]);
+    expect(await publish(b!, 'third')).toMatchObject({ kind: 'committed', number: 4 });
+  });
+
   it('takes one member out, with its reason, until it can be', async () => {
     const [a, b] = await rig.tier('a', 'b', 'c');
     await publish(a!, 'second fail=b');

@@ -267,6 +267,13 @@ export const stateContract = suite('the state of a member', (rig) => {
     expect((await rig().logged()).filter(({ change }) => change === 'failed').map(({ member }) => member)).toEqual(['a', 'joining']);
   });
 
+  it('does not become failed before it was ready where nobody else is', async () => {
+    const a = await rig().member('a');
+    expect(await rig().store.stepOut(a.caller)).toBe(false);
+    await rig().ready('b');
+    expect(await rig().store.stepOut(a.caller)).toBe(true);
+  });
+
   it('does not become failed in a tier of one, but in one of two', async () => {
     const a = await rig().ready('a');
     expect(await rig().store.stepOut(a.caller)).toBe(false);

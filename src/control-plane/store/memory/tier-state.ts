@@ -164,8 +164,9 @@ export class TierState {
     const held = this.#present(caller);
     if (held === null) return false;
     const { readyCount, failedCount } = this.#members;
+    const isCounted = held.state === 'ready' || held.state === 'failed';
     const readyWithout = readyCount - (held.state === 'ready' ? 1 : 0);
-    if (readyWithout < Math.ceil((readyCount + failedCount) / 2)) return false;
+    if (readyWithout < Math.ceil((readyCount + failedCount + (isCounted ? 0 : 1)) / 2)) return false;
     this.#setState(held, 'failed');
     return true;
   }

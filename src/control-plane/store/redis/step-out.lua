@@ -4,8 +4,9 @@ tick(nil, ARGV[2])
 local record = present(ARGV[1], ARGV[2])
 local granted = 0
 if record ~= nil then
+  local isCounted = record.state == 'ready' or record.state == 'failed'
   local readyWithout = meta.ready - (record.state == 'ready' and 1 or 0)
-  if readyWithout >= math.ceil((meta.ready + meta.failed) / 2) then
+  if readyWithout >= math.ceil((meta.ready + meta.failed + (isCounted and 0 or 1)) / 2) then
     setState(ARGV[1], record, 'failed')
     writeRecord(ARGV[1], record)
     granted = 1
