@@ -48,10 +48,14 @@ export class TierReader {
   readonly #inbox = new HintInbox();
   #config: ConfigState | null = null;
   #configReadMs = Number.NEGATIVE_INFINITY;
+  /** The epoch that the call in flight names. */
+  #configAsked: number | null = null;
   #configHandedOn = '';
   #isCurrent = false;
   /** Settling: everything has been read once since that began. */
   #hasRead = false;
+  /** Settling: checks on which the tier has given a verdict since that began, as far as it was heard. */
+  readonly #givenSince = new Set<string>();
   /** When the reading of the whole goes on. A call that is made anyway brings a page as well. */
   #fullReadMs = 0;
 
@@ -78,7 +82,9 @@ export class TierReader {
 
   /** What the next call names. The config has no digest, so once a lease it is asked for whatever its epoch. */
   have(): ReadUpTo | null {
-    return this.#sync.have(this.#options.clock.monotonicMs() - this.#configReadMs >= this.#options.leaseMs());
+    const have = this.#sync.have(this.#options.clock.monotonicMs() - this.#configReadMs >= this.#options.leaseMs());
+    this.#configAsked = have?.config ?? null;
+    return have;
   }
 
   /** This proxy has a new incarnation. */
@@ -92,6 +98,7 @@ export class TierReader {
 
   handOver(reason: string): void {
     this.#hasRead = false;
+    this.#givenSince.clear();
     this.#options.outbox.sayAgain();
     this.#options.phases.settle(reason);
   }
@@ -107,8 +114,8 @@ export class TierReader {
     if (phases.phase === 'connected') this.view.changeMembers(news.members.entries);
     this.#handOn(news.verdicts.entries);
     this.#isCurrent = news.complete;
-    // A store that never had a config is at epoch 0, as who knows nothing of it is: then nothing is told, and that is the answer.
-    const config = answer.config ?? (this.#sync.configEpoch === 0 ? NO_CONFIG : null);
+    // A store that never had a config, or has lost it, is at epoch 0, as who asks for it whatever its epoch is: then nothing is told, and that is the answer.
+    const config = answer.config ?? (this.#configAsked === 0 ? NO_CONFIG : null);
     if (config !== null) {
       this.#config = config;
       this.#configReadMs = this.#options.clock.monotonicMs();
@@ -121,11 +128,11 @@ export class TierReader {
   /** Settling: what this prober has just concluded is its own view, unless the tier has given a verdict since that began. */
   conclude({ check, verdict, reason, atMs }: VerdictReport): void {
     if (verdict === null) return;
-    const { events, phases, id } = this.#options;
+    const { events, id } = this.#options;
     const text = this.#sync.verdicts.get(check);
     const entry = text === null ? null : parseVerdict(check, text);
     if (entry?.verdict === verdict) events.onVerdict(check, entry);
-    else if (entry === null || entry.atMs < phases.sinceWallMs) events.onVerdict(check, { check, verdict, reason, atMs, by: [id] });
+    else if (!this.#givenSince.has(check)) events.onVerdict(check, { check, verdict, reason, atMs, by: [id] });
   }
 
   /** A message. Returns in how long it calls for a call; null: it does not. `isBusy`: a call is in flight. */
@@ -161,7 +168,7 @@ export class TierReader {
     const { phases } = this.#options;
     this.view.changeRecords(verdicts);
     if (phases.phase === 'connected') this.view.changeVerdicts(verdicts);
-    else if (phases.phase === 'settling' && this.#hasRead) this.view.changeNewVerdicts(verdicts, phases.sinceWallMs);
+    else if (phases.phase === 'settling' && this.#hasRead) for (const check of this.view.changeNewVerdicts(verdicts, phases.sinceWallMs)) this.#givenSince.add(check);
   }
 
   /** Nothing is left to read, and the copies are what the store has. */

@@ -78,12 +78,16 @@ export class TierView {
     for (const { key, text } of entries) this.#handVerdict(key, text);
   }
 
-  /** Of verdicts those that were given at `sinceWallMs` or later, by the clock of who saw it. */
-  changeNewVerdicts(entries: readonly TableEntry[], sinceWallMs: number): void {
+  /** Of verdicts those that were given at `sinceWallMs` or later, by the clock of who saw it; returns of what. */
+  changeNewVerdicts(entries: readonly TableEntry[], sinceWallMs: number): readonly string[] {
+    const given: string[] = [];
     for (const { key, text } of entries) {
       const entry = text === null ? null : parseVerdict(key, text);
-      if (entry !== null && entry.atMs >= sinceWallMs) this.#options.events.onVerdict(key, entry);
+      if (entry === null || entry.atMs < sinceWallMs) continue;
+      given.push(key);
+      this.#options.events.onVerdict(key, entry);
     }
+    return given;
   }
 
   /** An operator said so here; false: a newer word is known. */

@@ -300,6 +300,20 @@ describe('a store that lost the config', () => {
     expect(hasBegun()).toBe(true);
   });
 
+  it('of its first version gets it back from who was away meanwhile', async () => {
+    const members = [rig.add('a'), rig.add('b')];
+    await rig.advance(1000);
+    const before = rig.store.snapshot();
+    await rig.advance(3 * LEASE_MS);
+    expect(headOf()).toMatchObject({ number: 1 });
+    for (const { wire } of members) wire.isCut = true;
+    await rig.advance(2 * LEASE_MS);
+    rig.store.restoreSnapshot(before);
+    for (const { wire } of members) wire.isCut = false;
+    await rig.advance(5000);
+    expect(await rig.store.versions()).toMatchObject([{ number: 1 }]);
+  });
+
   it('of its newest version gets it back from who runs it', async () => {
     const [a] = await rig.tier('a', 'b');
     const before = rig.store.snapshot();
