@@ -33,7 +33,7 @@ export async function walkStore(store: TierStore): Promise<void> {
   await store.log(0, 1000);
   await store.takeTokens(walker, [ASK]);
   await store.takeTokens(walker, [ASK, ASK]);
-  await store.raiseProtocol(walker, 1);
+  await store.raiseProtocol(walker, 1, 0);
   await store.forget(walker, ['y']);
   await store.putTickets({ ...walker, expectedSha: '', text: 'keys' });
   await store.putTickets({ ...walker, expectedSha: ticketsSha('keys'), text: null });

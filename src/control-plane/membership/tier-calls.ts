@@ -10,6 +10,7 @@ import { answerInTime } from './answer-in-time.ts';
 import { CallPace } from './call-pace.ts';
 import type { LinkPhases } from './link-phase.ts';
 import type { Outbox, Letter } from './outbox.ts';
+import { ProtocolRaise } from './protocol-raise.ts';
 import type { TierClock } from './tier-clock.ts';
 import { TierJoin } from './tier-join.ts';
 import type { TierLinkOptions } from './tier-link.ts';
@@ -41,6 +42,7 @@ export class TierCalls {
   readonly #parts: TierCallsParts;
   readonly #pace: CallPace;
   readonly #join: TierJoin;
+  readonly #raise: ProtocolRaise;
   readonly #unsubscribe: () => void;
   #incarnation = '';
   #isJoined = false;
@@ -63,6 +65,7 @@ export class TierCalls {
       newIncarnation: options.newIncarnation ?? randomUUID,
       join: (call) => answerInTime(clock, options.timing().leaseMs / 3, store.join(call)),
     });
+    this.#raise = new ProtocolRaise({ clock, leaseMs: () => options.timing().leaseMs, store, caller: () => this.caller(), members: parts.reader.members });
     this.#pace = new CallPace(clock, random, () => {
       this.#underWay = this.#turn();
     });
@@ -183,10 +186,17 @@ export class TierCalls {
     const isMended = this.#parts.outbox.answered(letter, answer);
     const nextInMs = this.#parts.reader.accept(answer, this.#parts.record());
     if (this.#parts.reader.isCurrent) this.#options.events.onRead(sentMs);
+    if (this.#leads()) this.#raise.answered(answer);
     this.#pace.answered(this.#options.timing().heartbeatMs);
     this.#soon(nextInMs);
     // A new incarnation has no reports, so nothing can differ.
     if (!isMended) this.rejoin();
+  }
+
+  /** What it goes by is what the store has, and the store's word is that it leads. */
+  #leads(): boolean {
+    const { phases, reader } = this.#parts;
+    return phases.phase === 'connected' && reader.isCurrent && this.#leader?.incarnation === this.#incarnation;
   }
 
   /** The lease has ended, or another proxy took the id over: only a new incarnation can tell. */

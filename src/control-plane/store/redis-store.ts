@@ -154,9 +154,9 @@ export class RedisStore implements TierStore {
     return version === null ? null : { ...version, bytes: Uint8Array.from(bytes) };
   }
 
-  async raiseProtocol(caller: Caller, protocol: number): Promise<boolean> {
+  async raiseProtocol(caller: Caller, protocol: number, membersEpoch: number): Promise<boolean> {
     assertCaller(caller);
-    return (await this.#run(scripts.raiseProtocol, [...callerArguments(caller), protocol])) === 1;
+    return (await this.#run(scripts.raiseProtocol, [...callerArguments(caller), protocol, membersEpoch])) === 1;
   }
 
   async forget(caller: Caller, checks: readonly string[]): Promise<boolean> {

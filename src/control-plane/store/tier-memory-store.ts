@@ -104,8 +104,8 @@ export class TierMemoryStore implements TierStore {
     return this.#step(null, (state) => state.config.version(number));
   }
 
-  raiseProtocol(caller: Caller, protocol: number): Promise<boolean> {
-    return this.#step(() => assertCaller(caller), (state) => state.raiseProtocol(caller, protocol));
+  raiseProtocol(caller: Caller, protocol: number, membersEpoch: number): Promise<boolean> {
+    return this.#step(() => assertCaller(caller), (state) => state.raiseProtocol(caller, protocol, membersEpoch));
   }
 
   forget(caller: Caller, checks: readonly string[]): Promise<boolean> {

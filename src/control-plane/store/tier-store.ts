@@ -365,8 +365,8 @@ export interface TierStore {
   /** Newest first; VERSIONS_MAX and VERSION_BYTES_MAX at most are kept (the head's always). */
   versions(): Promise<readonly StoredVersion[]>;
   version(number: number): Promise<(StoredVersion & { readonly bytes: Uint8Array }) | null>;
-  /** Leader only; lifts the tier's protocol. */
-  raiseProtocol(caller: Caller, protocol: number): Promise<boolean>;
+  /** Leader only, and only while the table of members is at `membersEpoch`: whoever came since may not speak it. Lifts the tier's protocol. */
+  raiseProtocol(caller: Caller, protocol: number, membersEpoch: number): Promise<boolean>;
   /** Leader only; verdicts and reports of checks that no config asks for any more. At most 500. */
   forget(caller: Caller, checks: readonly string[]): Promise<boolean>;
 

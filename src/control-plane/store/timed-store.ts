@@ -29,7 +29,7 @@ export function timedStore(store: TierStore, clock: Clock, times: OperationTimes
     restore: (call) => timed(() => store.restore(call)),
     versions: () => timed(() => store.versions()),
     version: (number) => timed(() => store.version(number)),
-    raiseProtocol: (caller, protocol) => timed(() => store.raiseProtocol(caller, protocol)),
+    raiseProtocol: (caller, protocol, membersEpoch) => timed(() => store.raiseProtocol(caller, protocol, membersEpoch)),
     forget: (caller, checks) => timed(() => store.forget(caller, checks)),
     moveRole: (move) => timed(() => store.moveRole(move)),
     admitRole: (admission) => timed(() => store.admitRole(admission)),

@@ -64,6 +64,8 @@ describe('a value of another form', () => {
   const others: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
     'where the tier stands': ({ key }) => server.client().hset(key('state'), ' meta', 'garbage'),
     'tier time': ({ key }) => server.client().hset(key('state'), ' clock', '1 2 3'),
+    'wall time': ({ key }) => server.client().hset(key('state'), ' wall', '?'),
+    'no wall time': ({ key }) => server.client().hdel(key('state'), ' wall'),
     'half of the two': ({ key }) => server.client().hdel(key('state'), ' clock'),
     'the record of a member’s calls': ({ key }) => server.client().hset(key('state'), 'a', '?'),
     'a member’s entry': ({ key }) => server.client().hset(key('entries'), 'ma', '?'),
@@ -113,6 +115,7 @@ describe('a value of another form', () => {
     await inTier(async ({ store, a, key }) => {
       await server.client().hset(key('reports'), 'x', '?\n? ? ?\n');
       await server.client().hset(key('votes'), 'z', '?');
+      await store.watch('web', 60_000);
       await server.client().hset(key('state'), ' watched', '?', ' suspected', '\n\n');
       expect(await store.reports(['x'])).toEqual(new Map());
       expect(await store.votes(7)).toEqual(new Map());

@@ -234,26 +234,39 @@ export const leaderContract = suite('the leader', (rig) => {
     const [a, b] = await rig().readyOnes('a', 'b');
     await rig().expire(a!, b!);
     expect(await b!.call()).toMatchObject({ leader: { member: 'b', term: 2 } });
-    expect(await rig().store.raiseProtocol(a!.caller, 9)).toBe(false);
+    expect(await rig().store.raiseProtocol(a!.caller, 9, await membersEpoch(b!))).toBe(false);
   });
 
   it('does not lead on in a new incarnation', async () => {
     const [a, b] = await rig().readyOnes('a', 'b');
     const again = await rig().member('a', { previous: a!.incarnation });
-    expect(await rig().store.raiseProtocol(again.caller, 9)).toBe(false);
+    expect(await rig().store.raiseProtocol(again.caller, 9, await membersEpoch(again))).toBe(false);
     await again.call({ state: 'ready' });
     expect(await b!.call()).toMatchObject({ leader: { member: 'a', incarnation: again.incarnation, term: 2 } });
-    expect(await rig().store.raiseProtocol(a!.caller, 9)).toBe(false);
+    expect(await rig().store.raiseProtocol(a!.caller, 9, await membersEpoch(b!))).toBe(false);
   });
 
   it('alone lifts the protocol of the tier', async () => {
     const [a, b] = await rig().readyOnes('a', 'b');
-    expect(await rig().store.raiseProtocol(b!.caller, 2)).toBe(false);
+    expect(await rig().store.raiseProtocol(b!.caller, 2, await membersEpoch(b!))).toBe(false);
     expect(await b!.call()).toMatchObject({ protocol: 1 });
-    expect(await rig().store.raiseProtocol(a!.caller, 2)).toBe(true);
+    expect(await rig().store.raiseProtocol(a!.caller, 2, await membersEpoch(b!))).toBe(true);
     expect(await b!.call()).toMatchObject({ protocol: 2 });
   });
+
+  it('does not lift it over the heads of members that it has not read', async () => {
+    const [a] = await rig().readyOnes('a', 'b');
+    const epoch = await membersEpoch(a!);
+    await rig().member('c');
+    expect(await rig().store.raiseProtocol(a!.caller, 2, epoch)).toBe(false);
+    expect(await a!.call()).toMatchObject({ protocol: 1 });
+    expect(await rig().store.raiseProtocol(a!.caller, 2, await membersEpoch(a!))).toBe(true);
+  });
 });
+
+async function membersEpoch(by: TestMember): Promise<number> {
+  return (await by.call()).members.epoch;
+}
 
 export function operatorPut(key: string, stampMs: number, by: string, word = 'drain'): OperatorPut {
   return { key, stampMs, by, text: `${stampMs} ${by} ${JSON.stringify({ state: word })}` };

@@ -48,6 +48,19 @@ export const publishContract = suite('to publish', (rig) => {
     expect(await rig().logged()).toContainEqual({ kind: 'config', atMs: expect.any(Number), number: 1, change: 'published', by: 'a' });
   });
 
+  it('is read again by whoever asks for it, though nothing is new', async () => {
+    const [a, b] = await rig().readyOnes('a', 'b');
+    await commit(rig(), a!, 1);
+    await rig().store.publish(publishCall(a!, 2));
+    await b!.read();
+    const { head, rollout } = b!.reader.config!;
+    const { verdicts, members, config } = await b!.call({ have: { ...b!.reader.have!, config: 0 }, beside: '{}' });
+    expect(config).toEqual({ epoch: b!.reader.have!.config, head, rollout });
+    expect([members.entries, verdicts.entries]).toEqual([[], []]);
+    expect(head).toMatchObject({ number: 1, text: '{"head":1}' });
+    expect(rollout).toMatchObject({ number: 2 });
+  });
+
   it('is for any living member, and for no other', async () => {
     const a = await rig().member('a');
     await rig().store.leave(a.caller);

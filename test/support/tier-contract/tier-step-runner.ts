@@ -58,7 +58,7 @@ export class TierStepRunner {
       case 'step': return await this.#step(step);
       case 'vote': return await store.vote({ ...this.#caller(step.by), number: this.#number, text: step.text });
       case 'restore': return await store.restore({ ...this.#caller(step.by), history: step.history, number: step.number, sha: `sha${step.number}`, headText: `{"head":${step.number}}`, version: `{"v":${step.number}}`, bytes: new Uint8Array(step.bytes).fill(step.number), isFirst: step.number % 2 === 0 });
-      case 'raiseProtocol': return await store.raiseProtocol(this.#caller(step.by), step.protocol);
+      case 'raiseProtocol': return await store.raiseProtocol(this.#caller(step.by), step.protocol, step.membersEpoch);
       case 'forget': return await store.forget(this.#caller(step.by), step.checks);
       case 'watch': return await store.watch(step.pool, LONG_LEASE_MS);
       case 'takeTokens': return await store.takeTokens(this.#caller(step.by), step.asks.map((ask) => ({ ...ask, perSecond: 1e-6, burst: 20 })));

@@ -41,7 +41,7 @@ export type TierStep =
   | { readonly kind: 'step'; readonly by: Actor; readonly ahead: number; readonly ends: boolean; readonly commits: boolean }
   | { readonly kind: 'vote'; readonly by: Actor; readonly text: string }
   | { readonly kind: 'restore'; readonly by: Actor; readonly number: number; readonly history: string; readonly bytes: number }
-  | { readonly kind: 'raiseProtocol'; readonly by: Actor; readonly protocol: number }
+  | { readonly kind: 'raiseProtocol'; readonly by: Actor; readonly protocol: number; readonly membersEpoch: number }
   | { readonly kind: 'forget'; readonly by: Actor; readonly checks: readonly string[] }
   | { readonly kind: 'watch'; readonly pool: string }
   | { readonly kind: 'takeTokens'; readonly by: Actor; readonly asks: readonly { readonly key: string; readonly tokens: number }[] }
@@ -132,7 +132,7 @@ class StepMaker {
     }
     if (roll < 5) return { kind: 'step', by: this.#leader(), ahead: this.#chance(0.1) ? 1 : 0, ends: this.#chance(0.4), commits: this.#chance(0.4) };
     if (roll < 7) return { kind: 'vote', by, text: this.#pick(['yes', 'no: port 80 "é"', '']) };
-    if (this.#chance(0.2)) return { kind: 'raiseProtocol', by: this.#leader(), protocol: 1 };
+    if (this.#chance(0.2)) return { kind: 'raiseProtocol', by: this.#leader(), protocol: 1, membersEpoch: this.#random.below(30) };
     return { kind: 'restore', by, number: Math.max(1, this.#version + this.#random.below(4) - 2), history, bytes };
   }
 

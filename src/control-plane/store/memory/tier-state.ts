@@ -206,8 +206,8 @@ export class TierState {
     return this.#config;
   }
 
-  raiseProtocol(caller: Caller, protocol: number): boolean {
-    if (!this.#leads(caller)) return false;
+  raiseProtocol(caller: Caller, protocol: number, membersEpoch: number): boolean {
+    if (!this.#leads(caller) || this.#members.table.epoch !== membersEpoch) return false;
     this.#protocol = Math.max(this.#protocol, protocol);
     return true;
   }

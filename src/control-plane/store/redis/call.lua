@@ -5,7 +5,7 @@
 --   8 '' or JSON of what is said: state, record (absent: as before), reports [[check, verdict or '', atMs, reason]],
 --     suspicions [check], suspicionEveryMs, operatorStates [[key, stampMs, by, text]]; numbers as strings
 --   9 beside: '' (as before) or `+` and its text
--- Answers { meta, tierMs, state } when nothing is new (quiet.lua), else
+-- Answers as quiet.lua says when nothing is new, else
 --   { meta, tierMs, state or '' (not living), reportsDiffer, publishInMs or -1, watched, members, verdicts, operatorStates, config or false }
 --   with a table as { whole, more, epoch, key, text or false, … }, and config as { head or '', rollout or '' }.
 
@@ -65,11 +65,22 @@ local function standingReports(check)
   return reports, own
 end
 
+-- As JSON. Of a call's reports most name the same members and give the same reason.
+local quoted = {}
+local function quote(text)
+  local known = quoted[text]
+  if known == nil then
+    known = cjson.encode(text)
+    quoted[text] = known
+  end
+  return known
+end
+
 local function logVerdict(check, from, to, reports)
-  table.sort(reports, function(a, b) return isBelow(a.id, b.id) end)
+  if #reports > 1 then table.sort(reports, function(a, b) return isBelow(a.id, b.id) end) end
   local who = {}
-  for i, report in ipairs(reports) do who[i] = { report.id, report.verdict, report.reason } end
-  log(format('{"kind":"verdict","atMs":%.0f,"check":', wallMs) .. cjson.encode(check) .. ',"from":' .. (from and '"' .. from .. '"' or 'null') .. ',"to":"' .. to .. '","who":' .. cjson.encode(who) .. '}')
+  for i, report in ipairs(reports) do who[i] = '[' .. quote(report.id) .. ',' .. quote(report.verdict) .. ',' .. quote(report.reason) .. ']' end
+  log('{"kind":"verdict","atMs":' .. int(wallMs) .. ',"check":' .. cjson.encode(check) .. ',"from":' .. (from and '"' .. from .. '"' or 'null') .. ',"to":"' .. to .. '","who":[' .. table.concat(who, ',') .. ']}')
 end
 
 local function judge(check, verdict, atMs, reason, reports)
@@ -79,7 +90,7 @@ local function judge(check, verdict, atMs, reason, reports)
   for _, report in ipairs(reports) do if report.verdict == verdict then agreeing[#agreeing + 1] = report.id end end
   local quorum = floor(math.max(1, math.min(tonumber(ARGV[5]), meta.ready)) / 2) + 1
   if former ~= nil and #agreeing < quorum then return end
-  table.sort(agreeing, isBelow)
+  if #agreeing > 1 then table.sort(agreeing, isBelow) end
   put('v', check, verdict .. ' ' .. atMs .. ' ' .. table.concat(agreeing, ',') .. ' ' .. reason)
   clock.pending = '1'
   logVerdict(check, former, verdict, reports)
@@ -196,10 +207,13 @@ local function changesOf(t, from)
 end
 
 local function watchedPools()
-  local watched, pools = call('HGET', STATE, ' watched'), {}
-  if not watched then return '' end
-  for untilMs, pool in watched:gmatch('(%d+) ([^\n]+)') do if tonumber(untilMs) > clock.tier then pools[#pools + 1] = pool end end
-  if #pools == 0 then call('HDEL', STATE, ' watched') end
+  if clock.watched == 0 then return '' end
+  local pools = {}
+  for untilMs, pool in (call('HGET', STATE, ' watched') or ''):gmatch('(%d+) ([^\n]+)') do if tonumber(untilMs) > clock.tier then pools[#pools + 1] = pool end end
+  if #pools == 0 then
+    call('HDEL', STATE, ' watched')
+    clock.watched = 0
+  end
   return table.concat(pools, '\n')
 end
 

@@ -17,7 +17,10 @@
 --  12 votes        hash   member to `INCARNATION TEXT`, on the number `voted`
 --  13 limits       zset   key of a shared limit by the tier time at which its bucket is full
 --
--- ` clock`: WALL_MS TIER_MS HOLD_UNTIL_MS CHECK_AT_MS PUBLISHED_MS PENDING LEASE_MS. Written at every step.
+-- ` wall`: wall time of the last step, written by each; tier time is that and TIER_LESS_WALL.
+-- ` clock`: QUIET_UNTIL_WALL_MS TIER_LESS_WALL_MS LEASE_MS HOLD_UNTIL_MS CHECK_AT_MS PUBLISHED_MS PENDING WATCHED_UNTIL_MS,
+-- of which a quiet heartbeat (quiet.lua) needs the first three and changes none: until QUIET_UNTIL no lease ends, nothing
+-- waits to be published and nobody watches a pool.
 -- ` meta`: META_FIELDS below, by spaces. It begins with run and epochs as a caller names what it has read, so that
 -- a caller to whom nothing is new is known by comparing the beginnings of two strings.
 -- ` expired`: the tier time at which a lease expired last. ` returned`: that at which one who
@@ -45,7 +48,7 @@ local META_TEXTS = { run = true, leader = true, leaderIncarnation = true, asked 
 -- Scores are doubles: whole numbers up to 2^53. Each table has 2^50 epochs of its own, and so have ended incarnations.
 local EPOCH_BASE = { m = 0, v = 1125899906842624, o = 2251799813685248, e = 3377699720527872 }
 
-local meta, metaText, clock
+local meta, metaText, clock, clockText
 local wallMs
 
 local function spoilt(name) error('GARBAGE in ' .. name) end
@@ -81,10 +84,16 @@ local function textOfMeta()
   return table.concat(words, ' ')
 end
 
-local function parseClock(text)
-  local wall, tier, hold, check, published, pending, lease = match(text, '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) ([01]) (%d+)$')
-  if wall == nil then return nil end
-  return { wall = tonumber(wall), tier = tonumber(tier), hold = tonumber(hold), check = tonumber(check), published = tonumber(published), pending = pending, lease = tonumber(lease) }
+local function parseClock(wall, text)
+  local shift, lease, hold, check, published, pending, watched = match(text, '^%d+ (%-?%d+) (%d+) (%d+) (%d+) (%-?%d+) ([01]) (%d+)$')
+  if shift == nil or not match(wall, '^%d+$') then return nil end
+  return { wall = tonumber(wall), tier = wall + shift, lease = tonumber(lease), hold = tonumber(hold), check = tonumber(check), published = tonumber(published), pending = pending, watched = tonumber(watched) }
+end
+
+local function textOfClock()
+  local shift, quietUntil = clock.tier - clock.wall, 0
+  if clock.pending == '0' and clock.watched <= clock.tier then quietUntil = math.max(0, math.max(clock.check, clock.hold) - shift) end
+  return format('%.0f %.0f %.0f %.0f %.0f %.0f %s %.0f', quietUntil, shift, clock.lease, clock.hold, clock.check, clock.published, clock.pending, clock.watched)
 end
 
 -- A run of its own: what is left of another is dropped, but for the config, which members would only have to bring back.
@@ -95,15 +104,15 @@ local function begin(seed)
   meta.run = redis.sha1hex(seed .. wallMs)
   meta.joinMs, meta.turnMs = -1000, -1000
   if call('EXISTS', CONFIG) == 1 then meta.config = wallMs end
-  clock = { wall = wallMs, tier = 1, hold = 0, check = 0, published = 1 - PUBLISH_EVERY_MS, pending = '0', lease = 3000 }
-  metaText = ''
+  clock = { wall = wallMs, tier = 1, hold = 0, check = 0, published = 1 - PUBLISH_EVERY_MS, pending = '0', lease = 3000, watched = 0 }
+  metaText, clockText = '', ''
 end
 
 -- Reads where the tier stands. False: there is no tier yet.
 local function look()
-  local held = call('HMGET', STATE, ' clock', ' meta')
-  if not held[1] and not held[2] then return false end
-  clock, meta, metaText = parseClock(held[1] or ''), parseMeta(held[2] or ''), held[2]
+  local held = call('HMGET', STATE, ' wall', ' clock', ' meta')
+  if not held[1] and not held[2] and not held[3] then return false end
+  clock, meta, clockText, metaText = parseClock(held[1] or '', held[2] or ''), parseMeta(held[3] or ''), held[2], held[3]
   if clock == nil or meta == nil then spoilt('state') end
   return true
 end
@@ -348,10 +357,12 @@ end
 -- The end of every step that may have changed something.
 local function settle()
   write()
-  local text = textOfMeta()
-  local clockText = format('%.0f %.0f %.0f %.0f %.0f %s %.0f', clock.wall, clock.tier, clock.hold, clock.check, clock.published, clock.pending, clock.lease)
-  if text == metaText then call('HSET', STATE, ' clock', clockText) else call('HSET', STATE, ' clock', clockText, ' meta', text) end
-  metaText = text
+  local changed = { ' wall', int(clock.wall) }
+  local text, timeText = textOfMeta(), textOfClock()
+  if timeText ~= clockText then changed[3], changed[4] = ' clock', timeText end
+  if text ~= metaText then changed[#changed + 1], changed[#changed + 2] = ' meta', text end
+  call('HSET', STATE, unpack(changed))
+  metaText, clockText = text, timeText
 end
 
 -- What is no head is none; so with the rollout.

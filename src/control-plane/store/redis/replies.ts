@@ -14,8 +14,16 @@ export function haveText(have: ReadUpTo | null): string {
   return have === null ? '' : `${have.run} ${have.members} ${have.verdicts} ${have.operatorStates} ${have.config} `;
 }
 
+/** Of call.lua: a text, or with the config a pair, is the answer to a quiet heartbeat (quiet.lua). */
 export function readAnswer(reply: unknown): StoreAnswer {
-  const [meta, tierMs, state, differ = 0, publishInMs = -1, watched = '', members = 0, verdicts = 0, operatorStates = 0, config = null] = listOf(reply);
+  if (typeof reply === 'string') return readAnswer([reply, null]);
+  const parts = listOf(reply);
+  if (parts.length !== 2) return readWhole(parts);
+  const [, tierMs, state, meta] = /^(\d+) (\S+) (.*)$/s.exec(textOf(parts[0])) ?? [];
+  return readWhole([meta, tierMs, state, 0, -1, '', 0, 0, 0, parts[1]]);
+}
+
+function readWhole([meta, tierMs, state, differ, publishInMs, watched, members, verdicts, operatorStates, config]: readonly unknown[]): StoreAnswer {
   const words = textOf(meta).split(' ');
   if (words.length !== META_FIELDS) throw garbled();
   const n = (index: number): number => numberOf(words[index]);

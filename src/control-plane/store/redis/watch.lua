@@ -13,5 +13,6 @@ table.sort(pools, function(a, b) return untils[a] > untils[b] end)
 local lines = { int(untils[ARGV[1]]) .. ' ' .. ARGV[1] }
 for i = 1, math.min(#pools, WATCHED_MAX - 1) do lines[i + 1] = int(untils[pools[i]]) .. ' ' .. pools[i] end
 call('HSET', STATE, ' watched', table.concat(lines, '\n'))
+clock.watched = math.max(untils[ARGV[1]], pools[1] and untils[pools[1]] or 0)
 settle()
 return 1
