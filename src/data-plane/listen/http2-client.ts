@@ -5,7 +5,6 @@
  * or do for nothing is bounded (docs/limits.md); a bound that is exceeded ends
  * the connection with GOAWAY and its reason.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { freeRead, readFrom, type AcceptedReader, type ReadTarget } from '../../net/read-from.ts';
 import { listenerColumns } from '../../shared/counter-pages.ts';
@@ -15,11 +14,10 @@ import { HpackDecoder } from '../parse/hpack-decoder.ts';
 import { Http2FrameReader, type FrameTarget } from '../parse/http2-frame-reader.ts';
 import { FIRST_WINDOW_BYTES, FLAG, FRAME, H2_ERROR, putPing, putReset, putSettingsAck, putWindowUpdate, SETTING, uint32, WINDOW_MAX } from '../parse/http2-frames.ts';
 import { urgencyOf } from '../parse/http2-priority.ts';
-import { RequestFields } from '../parse/http2-request-fields.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { HttpClient, HttpListener } from './http-listener.ts';
 import { CONNECTION_WINDOW_BYTES, DRAIN_PING, Http2Connection, S } from './http2-connection.ts';
-import { CLOSING_BYTES_MAX } from './http2-request-head.ts';
+import { fields, keepHead, keptLength } from './http2-request-head.ts';
 import { Http2Stream } from './http2-stream.ts';
 import type { Introduction } from './introduction.ts';
 import { tellBug } from './own-bug.ts';
@@ -31,14 +29,9 @@ const BLOCK_BYTES_WITHOUT_LIMIT = 1024 * 1024;
 const HELD_OUT_BYTES_MAX = 512 * 1024;
 /** Of a body that comes with its head, so much waits for the end of the read, to go in the head's own write. */
 const JOINED_BODY_BYTES_MAX = 8 * 1024;
-/** `Sec-WebSocket-Key: `, 24 characters, CR LF. */
-const KEY_LINE_LENGTH = 45;
 
 /** SETTINGS_HEADER_TABLE_SIZE, which we leave as it is at first. */
 const HEADER_TABLE_BYTES = 4096;
-
-/** One block is decoded at a time. */
-const fields = new RequestFields();
 
 export class Http2Client extends Http2Connection implements ReadTarget, FrameTarget, HttpClient {
   older: HttpClient | null = null;
@@ -169,7 +162,7 @@ export class Http2Client extends Http2Connection implements ReadTarget, FrameTar
     if (isNew && id % 2 === 0) return this.close(H2_ERROR.protocolError, 'HEADERS on a stream that no client opens');
     fields.begin(this.listener.live.spec.limits, !isNew);
     // Decoded in any case, for the table is the connection's.
-    if (!this.#decoder.decode(bytes, start, end, fields)) return this.close(H2_ERROR.compressionError, 'a field block is malformed');
+    if (!this.#decoder.decode(bytes, start, end, fields, fields)) return this.close(H2_ERROR.compressionError, 'a field block is malformed');
     fields.finish();
     if (isNew) this.#openStream(id, isLast);
     else if (stream !== undefined) this.#takeTrailers(stream, isLast);
@@ -187,22 +180,13 @@ export class Http2Client extends Http2Connection implements ReadTarget, FrameTar
     stream.isWebSocket = fields.isWebSocket;
     stream.hasLength = fields.hasLength;
     stream.urgency = fields.urgency;
-    stream.open(id, this.#copyHead(), fields.out.length + (fields.isWebSocket ? KEY_LINE_LENGTH : 0), isLast, this.#firstWindow);
+    stream.open(id, keepHead(), keptLength(), fields.serial, isLast, this.#firstWindow);
     this.streams.set(id, stream);
     this.drainIfDue();
     if (fields.isTooLarge) return stream.refuse('head-too-large');
     if (fields.isSecure !== this.introduction.isSecure && !this.#isTrusted()) return stream.refuse('bad-request');
     if (isLast) stream.begin();
     else this.#opening = stream;
-  }
-
-  /** The head with room for what closes it, and the key that the origin of a WebSocket is to answer. */
-  #copyHead(): Buffer {
-    const { bytes, length } = fields.out;
-    const head = Buffer.allocUnsafe(length + CLOSING_BYTES_MAX);
-    bytes.copy(head, 0, 0, length);
-    if (fields.isWebSocket) head.write(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n`, length, 'latin1');
-    return head;
   }
 
   /** What ends TLS in front of us says https of its clients in the clear. */

@@ -1,8 +1,55 @@
-/** The end of a request's head in the form of HTTP/1.1, once it is known what has come of its body. */
+/**
+ * The head of a request of HTTP/2 in the form of HTTP/1.1, between its fields
+ * (parse/http2-request-fields.ts) and the parser: the buffer it is kept in, its
+ * end, once it is known what has come of its body, and its reading.
+ */
+import { randomBytes } from 'node:crypto';
 import { CR, equalsWord, LF } from '../parse/bytes.ts';
+import { FieldLines } from '../parse/field-lines.ts';
+import { RequestFields } from '../parse/http2-request-fields.ts';
+import { parseListedHead, parseRequestHead, type HeadLimits, type RequestHead } from '../parse/request-head.ts';
 
-/** Room that a head has behind its fields for what is put here. */
-export const CLOSING_BYTES_MAX = 64 + 32;
+/** The block that was decoded last: one at a time in a thread. */
+export const fields = new RequestFields();
+
+/** Room that a head has behind its fields for what closes it. */
+const CLOSING_BYTES_MAX = 64 + 32;
+/** `Sec-WebSocket-Key: `, 24 characters, CR LF. */
+const KEY_LINE_LENGTH = 45;
+/** Most heads fit in it: such buffers go round. */
+const USUAL_BYTES = 2 * 1024;
+const SPARE_MAX = 256;
+const otherLines = new FieldLines();
+/** Heads of nobody, kept for the next requests. */
+const spare: Buffer[] = [];
+
+/** The head in `fields` with room for what closes it, and the key that the origin of a WebSocket is to answer. Its owner gives it to `giveHeadBack` in the end. */
+export function keepHead(): Buffer {
+  const { bytes, length } = fields.out;
+  const needed = length + CLOSING_BYTES_MAX;
+  const head = needed > USUAL_BYTES ? Buffer.allocUnsafe(needed) : (spare.pop() ?? Buffer.allocUnsafeSlow(USUAL_BYTES));
+  bytes.copy(head, 0, 0, length);
+  if (fields.isWebSocket) head.write(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n`, length, 'latin1');
+  return head;
+}
+
+/** Length of what `keepHead` put. */
+export function keptLength(): number {
+  return fields.out.length + (fields.isWebSocket ? KEY_LINE_LENGTH : 0);
+}
+
+/** Nobody reads it any more. */
+export function giveHeadBack(head: Buffer): void {
+  if (head.length === USUAL_BYTES && spare.length < SPARE_MAX) spare.push(head);
+}
+
+/** Reads head[0, length), made of the block `serial`. While that is still the last one, the places of its lines are known. */
+export function readHead(head: Buffer, length: number, serial: number, limits: HeadLimits, out: RequestHead): number {
+  const isListed = serial === fields.serial;
+  // Never those of a later block, which is still to be read itself.
+  out.fields = isListed ? fields.lines : otherLines;
+  return isListed ? parseListedHead(head, length, limits, out, fields.listedEnd) : parseRequestHead(head, 0, length, limits, out);
+}
 
 interface OpenRequest {
   readonly isRemoteEnded: boolean;

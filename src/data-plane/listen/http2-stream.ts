@@ -8,11 +8,11 @@ import type { ErrorCode } from '../../base/errors.ts';
 import { TICK_MS } from '../../base/timer-wheel.ts';
 import { countEarlyError, logEarlyError } from '../accounting.ts';
 import { H2_ERROR, putReset } from '../parse/http2-frames.ts';
-import { METHOD, parseRequestHead, RequestHead } from '../parse/request-head.ts';
+import { METHOD, RequestHead } from '../parse/request-head.ts';
 import { grpcTimeoutMs, replyFor } from '../relay/grpc-call.ts';
 import { errorReply, prefersJson, type OwnReply } from '../relay/own-replies.ts';
 import { filterTrailers } from '../relay/trailers.ts';
-import { closeRequestHead } from './http2-request-head.ts';
+import { closeRequestHead, giveHeadBack, readHead } from './http2-request-head.ts';
 import { Http2Sink, P } from './http2-sink.ts';
 import { Http2Upload } from './http2-upload.ts';
 import { openExchange } from './open-exchange.ts';
@@ -23,12 +23,16 @@ export const STREAM_WINDOW_BYTES = 128 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 /** Filled for each request; the pipeline is done with it when `begin` returns. */
 const sharedHead = new RequestHead();
+/** For a head that is read again: the lines of the one above are those of the block that was decoded last. */
+const scratchHead = new RequestHead();
 
 export class Http2Stream extends Http2Sink {
   readonly upload = new Http2Upload();
   hasLength = false;
   #head: Buffer = NO_BYTES;
   #headLength = 0;
+  /** Of the block that it was made of. */
+  #headSerial = 0;
   #trailer: Buffer | null = null;
   #isExchangeOver = true;
   /** Of our window for its body. */
@@ -40,11 +44,12 @@ export class Http2Stream extends Http2Sink {
 
   // ---- the request
 
-  /** Another request comes. `head` has room behind `headLength` for what closes it. */
-  open(id: number, head: Buffer, headLength: number, isLast: boolean, window: number): void {
+  /** Another request comes. `head` (of keepHead) has room behind `headLength` for what closes it. */
+  open(id: number, head: Buffer, headLength: number, headSerial: number, isLast: boolean, window: number): void {
     this.id = id;
     this.#head = head;
     this.#headLength = headLength;
+    this.#headSerial = headSerial;
     this.isRemoteEnded = isLast;
     this.window = window;
     this.phase = P.opening;
@@ -80,7 +85,7 @@ export class Http2Stream extends Http2Sink {
     x.listener = listener.live;
     const { limits } = listener.live.spec;
     const length = closeRequestHead(this.#head, this.#headLength, this);
-    const bodyStart = parseRequestHead(this.#head, 0, length, limits, sharedHead);
+    const bodyStart = readHead(this.#head, length, this.#headSerial, limits, sharedHead);
     if (bodyStart !== length) return this.refuse(refusalCode(bodyStart));
     openExchange(x, this.terms, sharedHead, bodyStart, context.accessLog !== null);
     this.phase = P.busy;
@@ -108,7 +113,7 @@ export class Http2Stream extends Http2Sink {
   }
 
   override sendOwnReply(reply: OwnReply): void {
-    super.sendOwnReply(replyFor(reply, this.exchange, sharedHead));
+    super.sendOwnReply(replyFor(reply, this.exchange, scratchHead));
   }
 
   #takeFirstBody(): void {
@@ -213,7 +218,7 @@ export class Http2Stream extends Http2Sink {
   }
 
   wantsJson(): boolean {
-    return prefersJson(this.exchange, sharedHead);
+    return prefersJson(this.exchange, scratchHead);
   }
 
   // ---- its end
@@ -221,7 +226,7 @@ export class Http2Stream extends Http2Sink {
   finish(): void {
     this.#isExchangeOver = true;
     this.exchange.letGo();
-    if (this.phase === P.closed) return this.client.recycle(this);
+    if (this.phase === P.closed) return this.#retire();
     this.phase = P.flush;
     if (this.isLocalEnded) this.conclude();
   }
@@ -254,11 +259,17 @@ export class Http2Stream extends Http2Sink {
     context.wheel.forget(this);
     this.upload.letGo();
     this.dropHeld();
-    this.#head = NO_BYTES;
     this.#trailer = null;
     if (this.#isExchangeOver) this.exchange.relay.onAnswerFlushed();
     this.client.onStreamClosed(this, mayStillSend);
-    if (this.#isExchangeOver) this.client.recycle(this);
+    if (this.#isExchangeOver) this.#retire();
+  }
+
+  /** Closed, and its exchange over: nobody asks for its head any more. */
+  #retire(): void {
+    giveHeadBack(this.#head);
+    this.#head = NO_BYTES;
+    this.client.recycle(this);
   }
 
   // ---- time

@@ -53,6 +53,17 @@ export function latin1(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start, end);
 }
 
+/** Up to so many bytes are copied by a loop: a call into the runtime costs more (60 ns). */
+const LOOP_BYTES_MAX = 24;
+
+/** Copies from[start, end) to `to` at `at`, where there is room; returns the end. */
+export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  const length = end - start;
+  if (length > LOOP_BYTES_MAX) from.copy(to, at, start, end);
+  else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
+  return at + length;
+}
+
 /** True if bytes[start, end) equal `word` (lower case), letters compared without case. */
 export function equalsWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
   if (end - start !== word.length) return false;

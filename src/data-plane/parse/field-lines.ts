@@ -19,6 +19,17 @@ export class FieldLines {
   /** Number of the name (FIELD in field-names.ts). */
   readonly id = new Uint8Array(FIELD_COUNT_LIMIT);
 
+  /** One more, which was found otherwise than by a scan. Of more than fit the number is kept alone. */
+  add(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const index = this.count++;
+    if (index >= FIELD_COUNT_LIMIT) return;
+    this.nameStart[index] = nameStart;
+    this.nameEnd[index] = nameEnd;
+    this.valueStart[index] = valueStart;
+    this.valueEnd[index] = valueEnd;
+    this.id[index] = id;
+  }
+
   /** Index of the first field with this number, or -1. */
   indexOf(id: number): number {
     for (let i = 0; i < this.count; i++) if (this.id[i] === id) return i;
@@ -27,15 +38,17 @@ export class FieldLines {
 }
 
 /**
- * Scans field lines from `start` to the empty line. Returns the position after
+ * Scans field lines from `start` to the empty line, and puts them behind the
+ * `listed` that `out` has already. Returns the position after
  * the empty line, or INCOMPLETE, MALFORMED, HEAD_TOO_LARGE (too many fields).
  * Folded lines, a space before the colon, bare CR, bare LF, NUL and other
  * control bytes are malformed (RFC 9112 §2.2, §5.1, §5.2; RFC 9110 §5.5).
  */
-export function scanFieldLines(bytes: Uint8Array, start: number, end: number, countMax: number, out: FieldLines): number {
+export function scanFieldLines(bytes: Uint8Array, start: number, end: number, countMax: number, out: FieldLines, listed = 0): number {
   let pos = start;
-  let count = 0;
+  let count = listed;
   const most = countMax === 0 || countMax > FIELD_COUNT_LIMIT ? FIELD_COUNT_LIMIT : countMax;
+  if (count > most) return HEAD_TOO_LARGE;
   while (true) {
     if (pos >= end) return INCOMPLETE;
     let byte = bytes[pos]!;

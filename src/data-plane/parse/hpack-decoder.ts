@@ -3,6 +3,7 @@
  * table lives as long as that. Every block must be decoded to its end, wanted
  * or not, or the two ends' tables part.
  */
+import { copyBytes } from './bytes.ts';
 import { decodedLengthMax, decodeHuffman } from './hpack-huffman.ts';
 import { STATIC_COUNT, staticBytes, staticNameEnd, staticNameStart, staticValueEnd } from './hpack-static-table.ts';
 import { HpackTable } from './hpack-table.ts';
@@ -10,6 +11,12 @@ import { HpackTable } from './hpack-table.ts';
 /** Takes the fields of a block in order. The bytes are valid during the call alone. */
 export interface FieldSink {
   onField(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void;
+}
+
+/** Takes entries of the dynamic table by themselves, for those of which it knows already what they say. */
+export interface EntrySink extends FieldSink {
+  /** Entry `number` of the table, which stays as it is up to the next field that is none. False: it is told as a field, please. */
+  onEntry(table: HpackTable, number: number): boolean;
 }
 
 /** An integer takes at most so many bytes behind its prefix: no length or index is near 2^28. */
@@ -36,7 +43,7 @@ export class HpackDecoder {
   }
 
   /** Decodes bytes[start, end), one whole block. False: it is malformed, and the connection of no use any more (COMPRESSION_ERROR). */
-  decode(bytes: Buffer, start: number, end: number, sink: FieldSink): boolean {
+  decode(bytes: Buffer, start: number, end: number, sink: FieldSink, entries: EntrySink | null = null): boolean {
     // A name of the table beside what the block itself can hold.
     const most = this.#sizeLimit + decodedLengthMax(end - start);
     if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most);
@@ -45,7 +52,7 @@ export class HpackDecoder {
     while (this.#pos < end) {
       const byte = bytes[this.#pos]!;
       const isResize = (byte & 0xe0) === 0x20;
-      if (isResize ? !mayResize || !this.#resize(bytes, end) : !this.#takeField(bytes, end, byte, sink)) return false;
+      if (isResize ? !mayResize || !this.#resize(bytes, end) : !this.#takeField(bytes, end, byte, sink, entries)) return false;
       // A new size stands before the first field (§4.2).
       mayResize &&= isResize;
     }
@@ -59,8 +66,8 @@ export class HpackDecoder {
     return true;
   }
 
-  #takeField(bytes: Buffer, end: number, byte: number, sink: FieldSink): boolean {
-    if (byte >= 0x80) return this.#takeIndexed(bytes, end, sink);
+  #takeField(bytes: Buffer, end: number, byte: number, sink: FieldSink, entries: EntrySink | null): boolean {
+    if (byte >= 0x80) return this.#takeIndexed(bytes, end, sink, entries);
     const isAdded = (byte & 0x40) !== 0;
     const index = this.#integer(bytes, end, isAdded ? 0x3f : 0x0f);
     this.#scratchLength = 0;
@@ -74,7 +81,7 @@ export class HpackDecoder {
     return true;
   }
 
-  #takeIndexed(bytes: Buffer, end: number, sink: FieldSink): boolean {
+  #takeIndexed(bytes: Buffer, end: number, sink: FieldSink, entries: EntrySink | null): boolean {
     const index = this.#integer(bytes, end, 0x7f);
     if (index < 1) return false;
     if (index <= STATIC_COUNT) {
@@ -84,9 +91,10 @@ export class HpackDecoder {
     }
     const { table } = this;
     if (index - STATIC_COUNT > table.count) return false;
-    const number = table.added - (index - STATIC_COUNT - 1);
-    const valueStart = table.valueStart(number);
-    sink.onField(table.bytes, table.nameStart(number), valueStart, table.bytes, valueStart, table.valueEnd(number));
+    const number = (table.added - (index - STATIC_COUNT - 1)) | 0;
+    if (entries === null || !entries.onEntry(table, number)) {
+      sink.onField(table.bytes, table.nameStart(number), table.nameEnd(number), table.bytes, table.valueStart(number), table.valueEnd(number));
+    }
     return true;
   }
 
@@ -101,9 +109,9 @@ export class HpackDecoder {
     }
     const { table } = this;
     if (index - STATIC_COUNT > table.count) return false;
-    const number = table.added - (index - STATIC_COUNT - 1);
+    const number = (table.added - (index - STATIC_COUNT - 1)) | 0;
     this.#start = this.#scratchLength;
-    this.#end = this.#scratchLength += table.bytes.copy(scratch, this.#start, table.nameStart(number), table.valueStart(number));
+    this.#end = this.#scratchLength = copyBytes(table.bytes, table.nameStart(number), table.nameEnd(number), scratch, this.#start);
     this.#bytes = scratch;
     return true;
   }

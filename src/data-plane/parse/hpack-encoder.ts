@@ -1,8 +1,10 @@
 /**
  * Encodes field blocks of HPACK (RFC 7541). One for each connection. A field
  * enters the table the second time it is seen, so that what differs in every
- * answer does not drive out what is always the same.
+ * answer does not drive out what is always the same. Only what enters the table
+ * is coded by Huffman: it is coded once, and everything else would be each time.
  */
+import { copyBytes } from './bytes.ts';
 import { hashStep, HASH_START } from './field-names.ts';
 import { encodeHuffman, huffmanLength } from './hpack-huffman.ts';
 import { STATIC_COUNT, staticNameIndex, staticStatusIndex, STATUS_NAME_INDEX } from './hpack-static-table.ts';
@@ -17,14 +19,16 @@ const ADDED_BYTES_MAX = 1024;
 const SLOTS = 256;
 /** A length's prefix and its further bytes, twice, and the field's first byte. */
 const FIELD_OVERHEAD_BYTES = 16;
-/** Beyond it the code's work is not worth its bytes. */
-const CODED_BYTES_MAX = 4 * 1024;
 
 const LITERAL = 0x00;
 const NEVER_INDEXED = 0x10;
 const RESIZE = 0x20;
 const ADDED = 0x40;
 const INDEXED = 0x80;
+
+/** Of each byte, in lower case if it is a letter. */
+const LOWER = new Uint8Array(256);
+for (let byte = 0; byte < 256; byte++) LOWER[byte] = byte >= 65 && byte <= 90 ? byte | 32 : byte;
 
 /** In lower case; module-wide, because an encode is never interrupted. */
 let nameBytes = Buffer.allocUnsafeSlow(256);
@@ -36,7 +40,10 @@ export class HpackEncoder {
   #smallestSize = -1;
   #lastSize = ENCODER_TABLE_BYTES_MAX;
   readonly #seen = new Int32Array(SLOTS);
-  readonly #numbers = new Float64Array(SLOTS);
+  /** Numbers of entries, by the hash of the whole field. */
+  readonly #numbers = new Int32Array(SLOTS);
+  /** The same by a few of its bytes, which usually suffice to find it. */
+  readonly #likelyNumbers = new Int32Array(SLOTS);
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   setTableSize(offered: number): void {
@@ -70,7 +77,7 @@ export class HpackEncoder {
     }
     digits.write(String(status), 'latin1');
     putInteger(out, LITERAL, 0x0f, STATUS_NAME_INDEX);
-    putString(out, digits, 0, 3);
+    putString(out, digits, 0, 3, false);
   }
 
   /** A field whose name may be in any case. `isSecret`: it must not be in anybody's table (§7.1.3). */
@@ -80,67 +87,98 @@ export class HpackEncoder {
 
   /** The same with a name that stands elsewhere. */
   namedField(out: OutBytes, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number, isSecret = false): void {
+    const length = nameEnd - nameStart + valueEnd - valueStart;
+    out.reserve(FIELD_OVERHEAD_BYTES + length);
+    if (isSecret || length > ADDED_BYTES_MAX) {
+      const hash = takeName(name, nameStart, nameEnd);
+      return putLiteral(out, isSecret ? NEVER_INDEXED : LITERAL, hash, nameEnd - nameStart, bytes, valueStart, valueEnd);
+    }
+    const slot = likelySlot(name, nameStart, nameEnd, bytes, valueStart, valueEnd);
+    const number = this.#likelyNumbers[slot]!;
+    if (this.#isField(number, name, nameStart, nameEnd, bytes, valueStart, valueEnd)) this.#putIndex(out, number);
+    else this.#putUnlikely(out, slot, name, nameStart, nameEnd, bytes, valueStart, valueEnd);
+  }
+
+  /** Not where it is likely to be: it is new, or another one has that slot. */
+  #putUnlikely(out: OutBytes, likely: number, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): void {
     const nameLength = nameEnd - nameStart;
-    const valueLength = valueEnd - valueStart;
-    out.reserve(FIELD_OVERHEAD_BYTES + nameLength + valueLength);
-    if (nameBytes.length < nameLength) nameBytes = Buffer.allocUnsafeSlow(nameLength * 2);
-    let hash = HASH_START;
-    for (let i = 0; i < nameLength; i++) {
-      let byte = name[nameStart + i]!;
-      if (byte >= 65 && byte <= 90) byte |= 32;
-      nameBytes[i] = byte;
-      hash = hashStep(hash, byte);
-    }
-    const nameIndex = staticNameIndex(nameBytes, 0, nameLength, hash);
-    if (isSecret || nameLength + valueLength > ADDED_BYTES_MAX) {
-      return putLiteral(out, isSecret ? NEVER_INDEXED : LITERAL, 0x0f, nameIndex, nameLength, bytes, valueStart, valueEnd);
-    }
-    hash = hashStep(hash, 58);
+    const nameHash = takeName(name, nameStart, nameEnd);
+    let hash = hashStep(nameHash, 58);
     for (let i = valueStart; i < valueEnd; i++) hash = hashStep(hash, bytes[i]!);
     const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
-    const index = this.#indexOf(this.#numbers[slot]!, nameLength, bytes, valueStart, valueEnd);
-    if (index !== 0) return putInteger(out, INDEXED, 0x7f, index);
-    const isAdded = this.#seen[slot] === hash && nameLength + valueLength + ENTRY_OVERHEAD_BYTES <= this.table.sizeMax;
+    const number = this.#numbers[slot]!;
+    if (this.#isField(number, name, nameStart, nameEnd, bytes, valueStart, valueEnd)) {
+      this.#likelyNumbers[likely] = number;
+      return this.#putIndex(out, number);
+    }
+    const isAdded = this.#seen[slot] === hash && nameLength + valueEnd - valueStart + ENTRY_OVERHEAD_BYTES <= this.table.sizeMax;
     this.#seen[slot] = hash;
-    if (!isAdded) return putLiteral(out, LITERAL, 0x0f, nameIndex, nameLength, bytes, valueStart, valueEnd);
-    putLiteral(out, ADDED, 0x3f, nameIndex, nameLength, bytes, valueStart, valueEnd);
+    putLiteral(out, isAdded ? ADDED : LITERAL, nameHash, nameLength, bytes, valueStart, valueEnd);
+    if (!isAdded) return;
     this.table.add(nameBytes, 0, nameLength, bytes, valueStart, valueEnd);
-    this.#numbers[slot] = this.table.added;
+    this.#numbers[slot] = this.#likelyNumbers[likely] = this.table.added;
   }
 
-  /** Index of entry `number` if it is still there and is the field in `nameBytes` and bytes[start, end); 0 otherwise. */
-  #indexOf(number: number, nameLength: number, bytes: Buffer, start: number, end: number): number {
+  #putIndex(out: OutBytes, number: number): void {
+    putInteger(out, INDEXED, 0x7f, STATIC_COUNT + 1 + ((this.table.added - number) | 0));
+  }
+
+  /** Entry `number` is in the table, and is this field. */
+  #isField(number: number, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): boolean {
     const { table } = this;
-    const age = table.added - number;
-    if (number === 0 || age >= table.count) return 0;
-    const valueStart = table.valueStart(number);
-    if (valueStart - table.nameStart(number) !== nameLength || table.valueEnd(number) - valueStart !== end - start) return 0;
-    const isSame = isEqual(table.bytes, table.nameStart(number), nameBytes, 0, nameLength) && isEqual(table.bytes, valueStart, bytes, start, end);
-    return isSame ? STATIC_COUNT + 1 + age : 0;
+    if (!table.holds(number)) return false;
+    const nameAt = table.nameStart(number);
+    const valueAt = table.valueStart(number);
+    const nameLength = nameEnd - nameStart;
+    const valueLength = valueEnd - valueStart;
+    if (table.nameEnd(number) - nameAt !== nameLength || table.valueEnd(number) - valueAt !== valueLength) return false;
+    const held = table.bytes;
+    for (let i = 0; i < nameLength; i++) if (held[nameAt + i] !== LOWER[name[nameStart + i]!]) return false;
+    for (let i = 0; i < valueLength; i++) if (held[valueAt + i] !== bytes[valueStart + i]) return false;
+    return true;
   }
 }
 
-function isEqual(a: Uint8Array, from: number, b: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (a[from + i - start] !== b[i]) return false;
-  return true;
+/** By the lengths and the bytes that fields are most likely to differ in: the ends. */
+function likelySlot(name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): number {
+  let hash = Math.imul(nameEnd - nameStart, 31) + valueEnd - valueStart;
+  if (nameEnd > nameStart) hash = Math.imul(hash, 31) + LOWER[name[nameStart]!]! + (LOWER[name[nameEnd - 1]!]! << 3);
+  if (valueEnd > valueStart) hash = Math.imul(hash, 31) + bytes[valueStart]! + (bytes[(valueStart + valueEnd) >> 1]! << 2) + (bytes[valueEnd - 1]! << 4);
+  return (hash ^ (hash >>> 8)) & (SLOTS - 1);
 }
 
-function putLiteral(out: OutBytes, kind: number, mask: number, nameIndex: number, nameLength: number, bytes: Buffer, start: number, end: number): void {
-  putInteger(out, kind, mask, nameIndex);
-  if (nameIndex === 0) putString(out, nameBytes, 0, nameLength);
-  putString(out, bytes, start, end);
-}
-
-/** Coded if that is shorter. */
-function putString(out: OutBytes, bytes: Buffer, start: number, end: number): void {
+/** The name goes to `nameBytes`, in lower case; returns its hash. */
+function takeName(name: Buffer, start: number, end: number): number {
   const length = end - start;
-  const coded = length <= CODED_BYTES_MAX ? huffmanLength(bytes, start, end) : length;
+  if (nameBytes.length < length) nameBytes = Buffer.allocUnsafeSlow(length * 2);
+  let hash = HASH_START;
+  for (let i = 0; i < length; i++) {
+    const byte = LOWER[name[start + i]!]!;
+    nameBytes[i] = byte;
+    hash = hashStep(hash, byte);
+  }
+  return hash;
+}
+
+/** The name is in `nameBytes`. */
+function putLiteral(out: OutBytes, kind: number, nameHash: number, nameLength: number, bytes: Buffer, start: number, end: number): void {
+  const nameIndex = staticNameIndex(nameBytes, 0, nameLength, nameHash);
+  const isCoded = kind === ADDED;
+  putInteger(out, kind, isCoded ? 0x3f : 0x0f, nameIndex);
+  if (nameIndex === 0) putString(out, nameBytes, 0, nameLength, isCoded);
+  putString(out, bytes, start, end, isCoded);
+}
+
+/** `mayCode`: coded if that is shorter. */
+function putString(out: OutBytes, bytes: Buffer, start: number, end: number, mayCode: boolean): void {
+  const length = end - start;
+  const coded = mayCode ? huffmanLength(bytes, start, end) : length;
   if (coded < length) {
     putInteger(out, 0x80, 0x7f, coded);
     out.length = encodeHuffman(bytes, start, end, out.bytes, out.length);
   } else {
     putInteger(out, 0, 0x7f, length);
-    out.length += bytes.copy(out.bytes, out.length, start, end);
+    out.length = copyBytes(bytes, start, end, out.bytes, out.length);
   }
 }
 

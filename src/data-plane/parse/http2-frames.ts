@@ -1,4 +1,5 @@
 /** Frames of HTTP/2 (RFC 9113 §4, §6, §7) as data: what each type must look like, and the writing of those we send. Pure. */
+import { copyBytes } from './bytes.ts';
 import type { OutBytes } from './out-bytes.ts';
 
 export const FRAME = {
@@ -102,7 +103,7 @@ function openFrame(out: OutBytes, length: number, type: number, flags: number, s
 
 export function putPayload(out: OutBytes, stream: number, bytes: Buffer, start: number, end: number, isLast: boolean): void {
   const at = openFrame(out, end - start, FRAME.data, isLast ? FLAG.endStream : 0, stream);
-  bytes.copy(out.bytes, at, start, end);
+  copyBytes(bytes, start, end, out.bytes, at);
 }
 
 export function putSettings(out: OutBytes, settings: readonly (readonly [id: number, value: number])[]): void {

@@ -3,12 +3,18 @@
  * as the head of the same request in HTTP/1.1: request line, Host, fields. All
  * that comes after (the strict parser of heads, routing, edits, what backends
  * get) is then one code for both versions. Whatever could end a line or a word
- * early is refused here, so that the parser reads exactly these fields. Pure.
+ * early is refused here, so that the parser reads exactly these fields. Where
+ * they stand is told beside it, so that it need not look for them again. Pure.
+ *
+ * Clients say mostly the same: an entry of the table that was a plain line once
+ * (valid, and a field without rules of HTTP/2) is marked with its name's number,
+ * and from then on is copied as it stands there, neighbours in one run.
  */
-import { equalsWord, SPACE, TARGET, TOKEN, TOKEN_FOLDED } from './bytes.ts';
+import { COLON, copyBytes, CR, equalsWord, LF, SPACE, TARGET, TOKEN, TOKEN_FOLDED } from './bytes.ts';
 import { FIELD, fieldId, HASH_START, hashStep } from './field-names.ts';
-import { FIELD_COUNT_LIMIT } from './field-lines.ts';
-import type { FieldSink } from './hpack-decoder.ts';
+import { FIELD_COUNT_LIMIT, FieldLines } from './field-lines.ts';
+import type { EntrySink } from './hpack-decoder.ts';
+import type { HpackTable } from './hpack-table.ts';
 import { isFieldValue } from './http2-field-value.ts';
 import { URGENCY_DEFAULT, urgencyOf } from './http2-priority.ts';
 import { OutBytes } from './out-bytes.ts';
@@ -22,6 +28,16 @@ const cookies = new OutBytes(1024);
 const HOST = Buffer.from('Host: ', 'latin1');
 const VERSION_LINE = Buffer.from(' HTTP/1.1\r\n', 'latin1');
 
+const COOKIE = Buffer.from('cookie', 'latin1');
+/** Names that onField looks at, by their number and by themselves: never plain. */
+const HAS_RULES = new Uint8Array(256);
+for (const id of [FIELD.connection, FIELD.keepAlive, FIELD.proxyConnection, FIELD.transferEncoding, FIELD.upgrade, FIELD.te, FIELD.contentLength, FIELD.host]) HAS_RULES[id] = 1;
+const WITH_RULES = ['cookie', 'priority', 'sec-websocket-key'];
+
+/** Marks of entries (HpackTable.mark): not plain, or the number of a plain line's name above this. */
+const NOT_PLAIN = 1;
+const PLAIN = 2;
+
 class Span {
   start = 0;
   end = 0;
@@ -33,9 +49,14 @@ class Span {
   }
 }
 
-export class RequestFields implements FieldSink {
+export class RequestFields implements EntrySink {
   /** The head without its empty line, or the lines of the trailers with it, after `finish`. */
   readonly out = new OutBytes(8 * 1024);
+  /** The lines of a head from its first to `listedEnd`, by their places in `out`. */
+  readonly lines = new FieldLines();
+  listedEnd = 0;
+  /** Of the block: by it one can tell that `lines` are still those of the same. */
+  serial = 0;
   /** Why the request is malformed; '': it is not. */
   problem = '';
   /** Over the limits; what came after was not looked at. */
@@ -55,6 +76,10 @@ export class RequestFields implements FieldSink {
   #count = 0;
   #isTrailer = false;
   #hasLine = false;
+  /** A run of plain lines of this table that is not copied yet. */
+  #table: HpackTable | null = null;
+  #runStart = 0;
+  #runEnd = 0;
   #hasHost = false;
   #scheme: number = SCHEME.none;
   #isConnect = false;
@@ -67,7 +92,9 @@ export class RequestFields implements FieldSink {
   begin(limits: HeadLimits, isTrailer: boolean): void {
     this.#limits = limits;
     this.#isTrailer = isTrailer;
+    this.serial++;
     this.out.length = pseudo.length = cookies.length = 0;
+    this.lines.count = this.listedEnd = this.#runStart = this.#runEnd = 0;
     this.problem = '';
     this.isTooLarge = this.isTargetTooLong = this.isSecure = this.isWebSocket = this.hasLength = false;
     this.#takesTrailers = this.#hasLine = this.#hasHost = this.#isConnect = false;
@@ -81,9 +108,10 @@ export class RequestFields implements FieldSink {
   }
 
   onField(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
+    if (this.#runEnd > this.#runStart) this.#putRun();
     if (this.problem !== '' || this.isTooLarge) return;
     if (this.#exceeds(nameEnd - nameStart + valueEnd - valueStart)) return;
-    if (name[nameStart] === 58 && nameEnd > nameStart) return this.#onPseudo(name, nameStart, nameEnd, value, valueStart, valueEnd);
+    if (name[nameStart] === COLON && nameEnd > nameStart) return this.#onPseudo(name, nameStart, nameEnd, value, valueStart, valueEnd);
     if (!this.#hasLine && !this.#isTrailer) this.#openHead();
     if (this.problem !== '') return;
     const id = this.#nameId(name, nameStart, nameEnd);
@@ -94,17 +122,52 @@ export class RequestFields implements FieldSink {
     } else if (nameEnd - nameStart === 6 && !this.#isTrailer && equalsWord(name, nameStart, nameEnd, 'cookie')) return this.#addCookie(value, valueStart, valueEnd);
     else if (nameEnd - nameStart === 8 && equalsWord(name, nameStart, nameEnd, 'priority')) this.urgency = urgencyOf(value, valueStart, valueEnd);
     else if (this.isWebSocket && equalsWord(name, nameStart, nameEnd, 'sec-websocket-key')) return;
-    this.#putLine(name, nameStart, nameEnd, value, valueStart, valueEnd);
+    this.#putLine(id, name, nameStart, nameEnd, value, valueStart, valueEnd);
+  }
+
+  onEntry(table: HpackTable, number: number): boolean {
+    const mark = table.mark(number);
+    if (mark === NOT_PLAIN) return false;
+    const start = table.nameStart(number);
+    const nameEnd = table.nameEnd(number);
+    const end = table.valueEnd(number);
+    if (mark === 0) {
+      this.onField(table.bytes, start, nameEnd, table.bytes, nameEnd + 2, end);
+      if (this.problem === '' && !this.isTooLarge) table.setMark(number, markOf(table.bytes, start, nameEnd));
+      return true;
+    }
+    if (this.problem !== '' || this.isTooLarge || this.#exceeds(end - 2 - start)) return true;
+    if (!this.#hasLine && !this.#isTrailer) this.#openHead();
+    if (this.problem !== '') return true;
+    if (this.#runEnd !== start || this.#runStart === this.#runEnd) {
+      if (this.#runEnd > this.#runStart) this.#putRun();
+      this.#table = table;
+      this.#runStart = start;
+    }
+    this.#runEnd = end + 2;
+    this.#count++;
+    const shift = this.out.length - this.#runStart;
+    this.lines.add(mark - PLAIN, start + shift, nameEnd + shift, nameEnd + 2 + shift, end + shift);
+    return true;
+  }
+
+  #putRun(): void {
+    const { out } = this;
+    out.reserve(this.#runEnd - this.#runStart);
+    out.length = copyBytes(this.#table!.bytes, this.#runStart, this.#runEnd, out.bytes, out.length);
+    this.#runStart = this.#runEnd = 0;
   }
 
   /** The block is over: what is put last. */
   finish(): void {
+    if (this.#runEnd > this.#runStart) this.#putRun();
     if (this.problem !== '' || this.isTooLarge) return;
     const { out } = this;
     if (!this.#isTrailer) {
       if (!this.#hasLine) this.#openHead();
       if (this.problem !== '') return;
-      if (cookies.length > 0) this.#putCookies();
+      if (cookies.length > 0) this.#putLine(FIELD.other, COOKIE, 0, COOKIE.length, cookies.bytes, 0, cookies.length);
+      this.listedEnd = out.length;
       if (this.isWebSocket) putText(out, this.#takesTrailers ? 'Upgrade: websocket\r\nConnection: Upgrade, TE\r\n' : 'Upgrade: websocket\r\nConnection: Upgrade\r\n');
       else if (this.#takesTrailers) putText(out, 'Connection: TE\r\n');
     } else putText(out, '\r\n');
@@ -113,7 +176,7 @@ export class RequestFields implements FieldSink {
   #exceeds(bytes: number): boolean {
     const { headerBytesMax, headerCountMax } = this.#limits;
     const countMax = headerCountMax === 0 ? FIELD_COUNT_LIMIT : headerCountMax;
-    const held = this.out.length + pseudo.length + cookies.length + bytes;
+    const held = this.out.length + this.#runEnd - this.#runStart + pseudo.length + cookies.length + bytes;
     // Pseudo-fields are no fields of HTTP/1.1.
     if ((headerBytesMax === 0 || held <= headerBytesMax) && this.#count <= countMax) return false;
     this.isTooLarge = true;
@@ -141,12 +204,14 @@ export class RequestFields implements FieldSink {
 
   /** Every byte must be of `allowed`: none ends a word or a line. */
   #keep(span: Span, value: Buffer, start: number, end: number, allowed: Uint8Array): void {
-    let pos = start;
-    while (pos < end && allowed[value[pos]!] === 1) pos++;
-    if (span.isThere || pos < end || end === start) return void (this.problem = 'a pseudo-field is empty, malformed or there twice');
     pseudo.reserve(end - start);
+    const { bytes } = pseudo;
+    let at = pseudo.length;
+    let pos = start;
+    for (; pos < end && allowed[value[pos]!] === 1; pos++) bytes[at++] = value[pos]!;
+    if (span.isThere || pos < end || end === start) return void (this.problem = 'a pseudo-field is empty, malformed or there twice');
     span.start = pseudo.length;
-    span.end = pseudo.length += value.copy(pseudo.bytes, pseudo.length, start, end);
+    span.end = pseudo.length = at;
     span.isThere = true;
   }
 
@@ -173,10 +238,12 @@ export class RequestFields implements FieldSink {
     out.bytes[out.length++] = SPACE;
     // A CONNECT that is not for WebSocket is not implemented, which the parser says of its method.
     putSpan(out, this.#isConnect && !this.isWebSocket ? authority : path);
-    out.length += VERSION_LINE.copy(out.bytes, out.length);
+    out.length = copyBytes(VERSION_LINE, 0, VERSION_LINE.length, out.bytes, out.length);
     if (!authority.isThere) return;
-    out.length += HOST.copy(out.bytes, out.length);
+    const at = out.length;
+    out.length = copyBytes(HOST, 0, HOST.length, out.bytes, at);
     putSpan(out, authority);
+    this.lines.add(FIELD.host, at, at + HOST.length - 2, at + HOST.length, out.length);
     putLineEnd(out);
   }
 
@@ -250,27 +317,34 @@ export class RequestFields implements FieldSink {
     this.#count++;
     cookies.reserve(end - start + 2);
     if (cookies.length > 0) putText(cookies, '; ');
-    cookies.length += value.copy(cookies.bytes, cookies.length, start, end);
+    cookies.length = copyBytes(value, start, end, cookies.bytes, cookies.length);
   }
 
-  #putCookies(): void {
-    const { out } = this;
-    out.reserve(cookies.length + 16);
-    putText(out, 'cookie: ');
-    out.length += cookies.bytes.copy(out.bytes, out.length, 0, cookies.length);
-    putLineEnd(out);
-  }
-
-  #putLine(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
+  #putLine(id: number, name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
     this.#count++;
     const { out } = this;
     out.reserve(nameEnd - nameStart + valueEnd - valueStart + 4);
-    out.length += name.copy(out.bytes, out.length, nameStart, nameEnd);
-    out.bytes[out.length++] = 58;
-    out.bytes[out.length++] = SPACE;
-    out.length += value.copy(out.bytes, out.length, valueStart, valueEnd);
-    putLineEnd(out);
+    const { bytes } = out;
+    const start = out.length;
+    const colon = copyBytes(name, nameStart, nameEnd, bytes, start);
+    bytes[colon] = COLON;
+    bytes[colon + 1] = SPACE;
+    const end = copyBytes(value, valueStart, valueEnd, bytes, colon + 2);
+    bytes[end] = CR;
+    bytes[end + 1] = LF;
+    out.length = end + 2;
+    this.lines.add(id, start, colon, colon + 2, end);
   }
+}
+
+/** Of an entry whose name and value are valid. By its name alone: whatever block it comes in, its mark must be right. */
+function markOf(bytes: Buffer, start: number, end: number): number {
+  if (bytes[start] === COLON) return NOT_PLAIN;
+  let hash = HASH_START;
+  for (let i = start; i < end; i++) hash = hashStep(hash, TOKEN_FOLDED[bytes[i]!]!);
+  const id = fieldId(bytes, start, end, hash);
+  if (id === FIELD.other ? WITH_RULES.some((word) => equalsWord(bytes, start, end, word)) : HAS_RULES[id] === 1) return NOT_PLAIN;
+  return PLAIN + id;
 }
 
 function equalsExactly(bytes: Buffer, start: number, word: string): boolean {
@@ -294,7 +368,7 @@ function equalsFolded(value: Buffer, start: number, end: number, span: Span): bo
 
 function putSpan(out: OutBytes, span: Span): void {
   out.reserve(span.end - span.start);
-  out.length += pseudo.bytes.copy(out.bytes, out.length, span.start, span.end);
+  out.length = copyBytes(pseudo.bytes, span.start, span.end, out.bytes, out.length);
 }
 
 function putText(out: OutBytes, text: string): void {
@@ -304,6 +378,6 @@ function putText(out: OutBytes, text: string): void {
 
 function putLineEnd(out: OutBytes): void {
   out.reserve(2);
-  out.bytes[out.length++] = 13;
-  out.bytes[out.length++] = 10;
+  out.bytes[out.length++] = CR;
+  out.bytes[out.length++] = LF;
 }

@@ -41,7 +41,7 @@ export class RequestHead {
   authorityEnd = 0;
   /** 0 or 1. */
   minorVersion = 1;
-  readonly fields = new FieldLines();
+  fields = new FieldLines();
 
   // What the fields say about connection and body; set by body-framing.ts.
   /** -1: no content-length. */
@@ -69,18 +69,35 @@ export class RequestHead {
  * after it, INCOMPLETE, or an error (all below 1; see bytes.ts).
  */
 export function parseRequestHead(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: RequestHead): number {
-  const sizeMax = limits.headerBytesMax === 0 ? Infinity : limits.headerBytesMax;
   let pos = start;
   // An empty line before the request line is ignored (RFC 9112 §2.2); a stream of them is no request, and must not be kept as one.
   while (pos + 1 < end && bytes[pos] === CR && bytes[pos + 1] === LF) pos += 2;
   if (pos - start > EMPTY_LINE_BYTES_MAX) return MALFORMED;
   // Only a line feed may follow; what stands here is looked at again when it is there.
   if (pos + 1 === end && bytes[pos] === CR) return INCOMPLETE;
+  return parseFrom(bytes, pos, end, limits, out, -1);
+}
+
+/**
+ * The same for a head of ours in bytes[0, end), whose field lines up to
+ * `listedEnd` are in out.fields already: who put them there held each to what
+ * the scan holds it to, and the result is that of a parse.
+ */
+export function parseListedHead(bytes: Buffer, end: number, limits: HeadLimits, out: RequestHead, listedEnd: number): number {
+  return parseFrom(bytes, 0, end, limits, out, listedEnd);
+}
+
+/** `listedEnd` -1: no lines are listed. */
+function parseFrom(bytes: Buffer, pos: number, end: number, limits: HeadLimits, out: RequestHead, listedEnd: number): number {
+  const sizeMax = limits.headerBytesMax === 0 ? Infinity : limits.headerBytesMax;
   out.bytes = bytes;
   const lineEnd = parseRequestLine(bytes, pos, end, out);
   if (lineEnd < 1) return lineEnd === INCOMPLETE && end - pos > sizeMax ? TARGET_TOO_LONG : lineEnd;
   if (lineEnd - pos > sizeMax) return TARGET_TOO_LONG;
-  const bodyStart = scanFieldLines(bytes, lineEnd, end, limits.headerCountMax, out.fields);
+  const { fields } = out;
+  // The first listed line begins where the request line ends, or the head is not what its maker thinks.
+  if (listedEnd !== -1 && (fields.count === 0 ? listedEnd : fields.nameStart[0]) !== lineEnd) return MALFORMED;
+  const bodyStart = listedEnd === -1 ? scanFieldLines(bytes, lineEnd, end, limits.headerCountMax, fields) : scanFieldLines(bytes, listedEnd, end, limits.headerCountMax, fields, fields.count);
   if (bodyStart < 1) return bodyStart === INCOMPLETE && end - pos > sizeMax ? HEAD_TOO_LARGE : bodyStart;
   if (bodyStart - pos > sizeMax) return HEAD_TOO_LARGE;
   const framing = applyRequestFraming(out);

@@ -24,8 +24,7 @@ const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex
 function tableOf({ table }: { table: HpackDecoder['table'] }): string[] {
   return Array.from({ length: table.count }, (_, i) => {
     const number = table.added - i;
-    const valueStart = table.valueStart(number);
-    return `${table.bytes.toString('latin1', table.nameStart(number), valueStart)}: ${table.bytes.toString('latin1', valueStart, table.valueEnd(number))}`;
+    return `${table.bytes.toString('latin1', table.nameStart(number), table.nameEnd(number))}: ${table.bytes.toString('latin1', table.valueStart(number), table.valueEnd(number))}`;
   });
 }
 

@@ -1,9 +1,10 @@
 /**
  * RequestFields: of any fields whatever, what it does not refuse is one head
  * of HTTP/1.1 that holds exactly these fields, and that the strict reader
- * reads so: no byte of a field ends a line, a word or the head.
+ * reads so: no byte of a field ends a line, a word or the head. Where it says
+ * its lines stand, the reader finds them.
  */
-import { parseRequestHead, RequestHead } from '../../../src/data-plane/parse/request-head.ts';
+import { parseListedHead, parseRequestHead, RequestHead } from '../../../src/data-plane/parse/request-head.ts';
 import { RequestFields } from '../../../src/data-plane/parse/http2-request-fields.ts';
 import { fieldTokens, lineTokens } from '../dictionary.ts';
 import { readStrictHead } from '../readers/strict-request.ts';
@@ -14,6 +15,7 @@ import { demand, demandRead, demandSame, type FuzzTarget } from './target.ts';
 /** Used for every request: what one leaves in it must not show in the next. */
 const fields = new RequestFields();
 const head = new RequestHead();
+const listedHead = new RequestHead();
 
 function take(list: readonly Field[], isTrailer: boolean): string {
   fields.begin(fuzzLimits, isTrailer);
@@ -41,9 +43,16 @@ function expectedFields(list: readonly Field[]): string[] {
   ];
 }
 
+function toldOf({ bytes: _bytes, fields: lines, ...rest }: RequestHead): string {
+  return JSON.stringify([rest, ...[lines.id, lines.nameStart, lines.nameEnd, lines.valueStart, lines.valueEnd].map((places) => [...places.subarray(0, lines.count)])]);
+}
+
 function checkHead(list: readonly Field[], text: string): string {
   const bytes = Buffer.from(`${text}\r\n`, 'latin1');
   const result = parseRequestHead(bytes, 0, bytes.length, fuzzLimits, head);
+  listedHead.fields = fields.lines;
+  demandSame(parseListedHead(bytes, bytes.length, fuzzLimits, listedHead, fields.listedEnd), result, 'the reading by known places');
+  if (result > 0) demandSame(toldOf(listedHead), toldOf(head), 'the head by known places');
   demand(result < 0 || result === bytes.length, `a head of ${bytes.length} bytes is read as ${result}`);
   if (result < 0) return String(result);
   const strict = demandRead(readStrictHead(bytes.toString('latin1')), 'accepted, though');
