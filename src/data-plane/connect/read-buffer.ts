@@ -11,28 +11,39 @@ export const HEADROOM = 512;
 export const TAILROOM = 32;
 
 const SMALL_BYTES = 16 * 1024;
-/** After a read that filled the buffer: fewer, larger reads of large bodies (64 KiB is slower than either on loopback). */
+/** After a read that filled the buffer. An answer of 64 KiB fits with its head. */
+const MEDIUM_BYTES = 96 * 1024;
+/** After one that filled that: fewer, larger reads of large bodies (64 KiB is slower than either on loopback). */
 const LARGE_BYTES = 256 * 1024;
 
-/** Large buffers nobody uses, at most so many; the warmest is taken first. */
-const SPARE_MAX = 32;
-const spare: Buffer[] = [];
+/**
+ * Buffers nobody uses, at most 12 MiB of the medium and 8 MiB of the large; the
+ * warmest is taken first. An HTTP/2 client lends one for each of its streams
+ * that waits for its turn, so of the medium there are to be many: with 32 of
+ * 256 KiB for both, 256 streams with 64 KiB each spent nearly half of their
+ * time on new memory.
+ */
+const SPARE_MEDIUM_MAX = 128;
+const SPARE_LARGE_MAX = 32;
+const spareMedium: Buffer[] = [];
+const spareLarge: Buffer[] = [];
 
 /**
- * A connection whose last answer was large keeps its large buffer at rest,
+ * A connection whose last answer was large keeps a larger buffer at rest,
  * since the next one is likely to be, but only so many connections of a worker
  * do: what is at rest holds 16 MiB at most.
  */
-const LARGE_AT_REST_MAX = 64;
-let largeAtRest = 0;
+const LARGER_AT_REST_MAX = 64;
+let largerAtRest = 0;
 
-function takeLarge(): Buffer {
-  return spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+function take(size: number): Buffer {
+  return (size === LARGE_BYTES ? spareLarge : spareMedium).pop() ?? Buffer.allocUnsafeSlow(size);
 }
 
 /** `bytes` came from a ReadBuffer, and nobody reads or writes them any more. */
 export function giveBack(bytes: Buffer): void {
-  if (bytes.length === LARGE_BYTES && spare.length < SPARE_MAX) spare.push(bytes);
+  if (bytes.length === MEDIUM_BYTES && spareMedium.length < SPARE_MEDIUM_MAX) spareMedium.push(bytes);
+  else if (bytes.length === LARGE_BYTES && spareLarge.length < SPARE_LARGE_MAX) spareLarge.push(bytes);
 }
 
 export class ReadBuffer {
@@ -40,6 +51,8 @@ export class ReadBuffer {
   bytes: Buffer = this.#small;
   /** Bytes of an incomplete head, kept at HEADROOM; the next read goes behind them. */
   held = 0;
+  /** What the last read filled: whoever was given it may still need it, until another read comes. */
+  #outgrown: Buffer | null = null;
   /** Bytes read since the last rest. */
   #answerBytes = 0;
   #isResting = false;
@@ -61,12 +74,16 @@ export class ReadBuffer {
   /** A read of `count` bytes has come. */
   count(count: number): void {
     this.#answerBytes += count;
+    if (this.#outgrown === null) return;
+    giveBack(this.#outgrown);
+    this.#outgrown = null;
   }
 
   /** After that read was dealt with: a full one asks for a larger buffer. */
   adapt(count: number): void {
     if (count < this.bytes.length - HEADROOM - TAILROOM || this.held !== 0 || this.#isResting || this.bytes.length >= LARGE_BYTES) return;
-    this.#use(takeLarge());
+    this.#outgrown = this.bytes;
+    this.#use(take(this.bytes.length < MEDIUM_BYTES ? MEDIUM_BYTES : LARGE_BYTES));
   }
 
   /** Keeps bytes[start, end), an incomplete head, and makes room to read on behind it. */
@@ -99,19 +116,24 @@ export class ReadBuffer {
   /** The answer is over and its bytes are no longer in use. */
   rest(): void {
     this.#isResting = true;
-    const wasLarge = this.#answerBytes > SMALL_BYTES;
+    const was = this.#answerBytes;
     this.#answerBytes = 0;
-    if (wasLarge && largeAtRest < LARGE_AT_REST_MAX) {
-      largeAtRest++;
-      if (this.bytes.length !== LARGE_BYTES) this.#use(takeLarge());
-    } else if (this.bytes !== this.#small) this.#shrink();
+    if (was <= SMALL_BYTES || largerAtRest >= LARGER_AT_REST_MAX) {
+      if (this.bytes !== this.#small) this.#shrink();
+      return;
+    }
+    largerAtRest++;
+    const size = was <= MEDIUM_BYTES - HEADROOM - TAILROOM ? MEDIUM_BYTES : LARGE_BYTES;
+    if (this.bytes.length === size) return;
+    giveBack(this.bytes);
+    this.#use(take(size));
   }
 
   /** Another exchange begins. */
   wake(): void {
     if (!this.#isResting) return;
     this.#isResting = false;
-    if (this.bytes.length === LARGE_BYTES) largeAtRest--;
+    if (this.bytes !== this.#small) largerAtRest--;
     this.letGo();
   }
 

@@ -17,9 +17,17 @@ function fill(buffer: ReadBuffer): void {
   buffer.adapt(count);
 }
 
-/** In mid answer, reading into a large buffer. */
-function large(): ReadBuffer {
+/** In mid answer, reading into a medium buffer. */
+function medium(): ReadBuffer {
   const buffer = new ReadBuffer();
+  fill(buffer);
+  expect(buffer.bytes.length).toBe(96 * 1024);
+  return buffer;
+}
+
+/** And into a large one. */
+function large(): ReadBuffer {
+  const buffer = medium();
   fill(buffer);
   expect(buffer.bytes.length).toBe(256 * 1024);
   return buffer;
@@ -36,6 +44,34 @@ describe('what goes round', () => {
     const next = large();
     expect(next.bytes).toBe(lent);
     expect(large().bytes).not.toBe(lent);
+  });
+
+  it('serves the next once its connection has read on into a larger one, and no sooner', () => {
+    const first = medium();
+    const outgrown = first.bytes;
+    fill(first);
+    // Who was given what was read may still need it.
+    expect(medium().bytes).not.toBe(outgrown);
+    first.count(1);
+    expect(medium().bytes).toBe(outgrown);
+  });
+
+  it('is kept at rest in the size that the last answer asks for', () => {
+    const buffer = medium();
+    const held = buffer.bytes;
+    buffer.count(48 * 1024);
+    buffer.rest();
+    expect(buffer.bytes).toBe(held);
+    buffer.wake();
+    fill(buffer);
+    buffer.count(1000);
+    buffer.rest();
+    expect(buffer.bytes.length).toBe(256 * 1024);
+    buffer.wake();
+    buffer.count(100);
+    buffer.rest();
+    expect(buffer.bytes.length).toBe(16 * 1024);
+    buffer.drop(true);
   });
 
   it('comes back when its connection closes at rest, and is lost when that is in mid answer', () => {
