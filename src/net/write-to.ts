@@ -23,13 +23,23 @@ export function writeTo(socket: Socket, bytes: Buffer, done: WriteDone): void {
   else socket.write(bytes, done);
 }
 
+/**
+ * The same for who has no place for a `done` that always comes late: false,
+ * with nothing written, where writes are not direct. What is written behind it
+ * by the socket's own `write` keeps its place.
+ */
+export function writeDirectly(socket: Socket, bytes: Buffer, done: WriteDone): boolean {
+  if (usesDirect) socket._write(bytes, 'buffer' as BufferEncoding, done);
+  return usesDirect;
+}
+
 /** FIN behind all that was written. `done` is told of a failure, too. */
 export function endWriting(socket: Socket, done: WriteDone): void {
   if (usesDirect) socket._final(done);
   else socket.end();
 }
 
-/** Tries direct writes on a real connection: one that fits, one that does not, and an end behind it. Call once at start. */
+/** Tries direct writes on a real connection: one that fits, one that does not, one by the stream and an end behind it. Call once at start. */
 export async function chooseWriter(): Promise<'direct' | 'stream'> {
   usesDirect = await directWritesWork().catch(() => false);
   return usesDirect ? 'direct' : 'stream';
@@ -39,6 +49,7 @@ const SELF_TEST_MS = 1000;
 const SMALL_BYTES = 100;
 /** More than any socket buffer takes at once. */
 const LARGE_BYTES = 16 * 1024 * 1024;
+const LAST_BYTE = 1;
 
 function directWritesWork(): Promise<boolean> {
   return new Promise((resolve) => {
@@ -61,11 +72,13 @@ function directWritesWork(): Promise<boolean> {
       const reader = connect((acceptor.address() as AddressInfo).port, '127.0.0.1');
       opened.push(reader);
       let received = 0;
+      let last = 0;
       reader.on('error', () => finish(false));
       reader.on('data', (bytes: Buffer) => {
         received += bytes.length;
+        last = bytes.at(-1)!;
       });
-      reader.on('end', () => finish(received === SMALL_BYTES + LARGE_BYTES));
+      reader.on('end', () => finish(received === SMALL_BYTES + LARGE_BYTES + 1 && last === LAST_BYTE));
     });
   });
 }
@@ -80,7 +93,8 @@ function tryWrites(socket: Socket, finish: (works: boolean) => void): void {
   if (done !== 1) return finish(false);
   socket._write(Buffer.alloc(LARGE_BYTES), 'buffer' as BufferEncoding, onDone);
   if (done !== 1) return finish(false);
-  // Its FIN must come behind what is still on its way.
+  // The stream's own writes, and the FIN, must come behind what is still on its way.
+  socket.write(Buffer.of(LAST_BYTE));
   socket._final((error) => {
     if (error) finish(false);
   });

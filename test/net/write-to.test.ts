@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
-import { chooseWriter, endWriting, writeTo } from '../../src/net/write-to.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { chooseWriter, endWriting, writeDirectly, writeTo } from '../../src/net/write-to.ts';
 
 async function pair(): Promise<{ near: Socket; far: Socket; close: () => void }> {
   const acceptor = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
@@ -22,6 +22,16 @@ async function pair(): Promise<{ near: Socket; far: Socket; close: () => void }>
 
 // The first case runs before the self-test and so writes through the stream; the others by whatever it chose.
 describe.sequential('writing to a socket', () => {
+  it('is not direct before the self-test', async () => {
+    // A module of its own: another file of this process may have made the test.
+    vi.resetModules();
+    const untested = await import('../../src/net/write-to.ts');
+    const { near, close } = await pair();
+    expect(untested.writeDirectly(near, Buffer.from('x'), () => undefined)).toBe(false);
+    expect(near.bytesWritten).toBe(0);
+    close();
+  });
+
   it.each(['before the self-test', 'after it'])('sends all in order and FIN behind it, %s', async (when) => {
     if (when === 'after it') expect(await chooseWriter()).toBe('direct');
     const { near, far, close } = await pair();
@@ -48,6 +58,26 @@ describe.sequential('writing to a socket', () => {
     far.resume();
     await taken;
     expect(done).toBe(2);
+    close();
+  });
+
+  it('puts what the stream writes behind what was written directly', async () => {
+    const { near, far, close } = await pair();
+    let length = 0;
+    let last = 0;
+    far.on('data', (bytes: Buffer) => {
+      length += bytes.length;
+      last = bytes.at(-1)!;
+    });
+    const ended = once(far, 'end');
+    let isTaken = false;
+    far.pause();
+    expect(writeDirectly(near, Buffer.alloc(50_000_000), () => (isTaken = true))).toBe(true);
+    expect(isTaken).toBe(false);
+    near.end(Buffer.of(7));
+    far.resume();
+    await ended;
+    expect([length, last, isTaken]).toEqual([50_000_001, 7, true]);
     close();
   });
 

@@ -10,6 +10,7 @@ import { Deadline, type TimerWheel } from '../../base/timer-wheel.ts';
 import type { ErrorCode } from '../../base/errors.ts';
 import { dialFailureText } from '../../net/dial.ts';
 import { feedBuffer } from '../../net/feed-buffer.ts';
+import { writeDirectly } from '../../net/write-to.ts';
 import type { SecureDial } from '../../net/secure-dial.ts';
 import { HEAD_TOO_LARGE, INCOMPLETE } from '../parse/bytes.ts';
 import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
@@ -55,6 +56,9 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
   /** Of TLS: the connection is there, and the handshake under way or done. */
   #isReached = false;
   #isFlushing = false;
+  readonly #isSecure: boolean;
+  /** The kernel has not taken all of the request's head, which was written past the socket's own queue. */
+  #isHeadInFlight = false;
   #answerTimeoutMs = 0;
   #bodyIdleMs = 0;
 
@@ -62,6 +66,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     super();
     this.backend = backend;
     this.#wheel = wheel;
+    this.#isSecure = secure !== null;
     const to = { host, port, noDelay: true, allowHalfOpen: true };
     if (secure === null) this.socket = connect({ ...to, onread: { buffer: (() => this.#read.nextView()) as () => Uint8Array, callback: (count) => this.#onRead(count) } });
     else {
@@ -82,7 +87,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
 
   /** Usable for another exchange: open, at rest, all written. */
   get isReusable(): boolean {
-    return this.#phase === P.idle && !this.mustClose && this.socket.writableLength === 0 && !this.socket.destroyed;
+    return this.#phase === P.idle && !this.mustClose && !this.#isHeadInFlight && this.socket.writableLength === 0 && !this.socket.destroyed;
   }
 
   /** Its first bytes name one client, so no other may be served over it. Call it before `begin` of a fresh connection. */
@@ -105,8 +110,22 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     this.#read.wake();
     if (this.#phase === P.connecting) return;
     this.#phase = P.head;
-    this.#send(this.out.subarray(0, this.outLength));
+    this.#sendHead(this.out.subarray(0, this.outLength));
   }
+
+  /** On a connection at rest, so that nothing is on its way before it. Over TLS a write is done a turn later at best, which the answer could overtake. */
+  #sendHead(bytes: Buffer): void {
+    if (this.#isSecure) return this.#send(bytes);
+    this.#isHeadInFlight = true;
+    if (writeDirectly(this.socket, bytes, this.#onHeadWritten)) return this.backend.countSent(bytes.length);
+    this.#isHeadInFlight = false;
+    this.#send(bytes);
+  }
+
+  readonly #onHeadWritten = (error?: Error | null): void => {
+    this.#isHeadInFlight = false;
+    if (error) this.socket.destroy(error);
+  };
 
   /** The whole request was handed over: the wait for its answer begins. */
   awaitAnswer(): void {
@@ -144,11 +163,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     this.socket.resume();
   }
 
-  /**
-   * The bytes last given to the owner are still being written though the answer
-   * is over: read into another buffer from now on. Returns the former, which
-   * goes to `giveBack` once it is written.
-   */
+  /** The bytes last given to the owner are still being written though the answer is over: reads into another buffer from now on. Returns the former, for `giveBack`. */
   keepBytes(): Buffer {
     return this.#read.replace();
   }

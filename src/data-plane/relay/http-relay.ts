@@ -5,7 +5,7 @@
  * here, and the client is not read meanwhile.
  */
 import type { ErrorCode } from '../../base/errors.ts';
-import type { BackendConnection, ConnectionOwner } from '../connect/connection-owner.ts';
+import type { AnswerExpectation, BackendConnection, ConnectionOwner } from '../connect/connection-owner.ts';
 import { giveBack } from '../connect/read-buffer.ts';
 import type { AnswerSink, BodyKind, Exchange } from '../exchange.ts';
 import { nominatedNames } from '../parse/body-framing.ts';
@@ -19,6 +19,11 @@ const NO_BYTES = Buffer.alloc(0);
 const NOTHING_SENT: BuiltHead = { out: NO_BYTES, outLength: 0 };
 /** Of a body that goes out behind its head, on a route with `retry`, so much is kept for another attempt. */
 const KEPT_BYTES_MAX = 64 * 1024;
+
+/** Filled for each attempt: a connection takes what it needs of it at once. */
+const expected: { -readonly [Key in keyof AnswerExpectation]: AnswerExpectation[Key] } = {
+  limits: { headerBytesMax: 0, headerCountMax: 0 }, isHeadRequest: false, takesChunks: false, expectsUpgrade: false, responseTimeoutMs: 0, bodyIdleMs: 0,
+};
 
 /** What the pipeline does with the end of an attempt. */
 export interface RelayOutcome {
@@ -85,14 +90,13 @@ export class HttpRelay implements ConnectionOwner {
     this.#tunnelEnded = 0;
     const first = x.firstBody;
     if (first.end > first.start) this.#takeFirstBody(connection);
-    connection.begin(this, {
-      limits: x.listener.spec.limits,
-      isHeadRequest: x.method === METHOD.head,
-      takesChunks: this.#client.takesChunks,
-      expectsUpgrade: x.wantsUpgrade,
-      responseTimeoutMs: route!.retry === null ? route!.spec.timeouts.responseMs : route!.retry.responseTimeoutMs,
-      bodyIdleMs: route!.spec.timeouts.idleMs,
-    });
+    expected.limits = x.listener.spec.limits;
+    expected.isHeadRequest = x.method === METHOD.head;
+    expected.takesChunks = this.#client.takesChunks;
+    expected.expectsUpgrade = x.wantsUpgrade;
+    expected.responseTimeoutMs = route!.retry === null ? route!.spec.timeouts.responseMs : route!.retry.responseTimeoutMs;
+    expected.bodyIdleMs = route!.spec.timeouts.idleMs;
+    connection.begin(this, expected);
     if (connection.isConnected) this.#afterConnect(connection);
   }
 
