@@ -173,6 +173,8 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
   await(connection: TcpConnection, withinMs: number): void {
     this.#state = S.connecting;
     this.connection = connection;
+    const { greeting } = this.pool!;
+    if (greeting !== null && connection.hasTls) connection.greet(this.#greetingOf(greeting));
     this.#context.wheel.set(this, withinMs);
   }
 
@@ -187,15 +189,19 @@ export class TcpSession extends Deadline implements AdmittedClient<TcpSession>, 
     this.#activeTick = wheel.now;
     this.backend!.countSent(this.bytesIn);
     const { greeting } = this.pool!;
-    if (greeting !== null) this.#greet(greeting);
+    // With the client's first bytes, in one write.
+    if (greeting !== null && !this.connection!.hasTls) this.#greet(this.#greetingOf(greeting));
     wheel.setTick(this, wheel.now + 1 + (this.#idleTicks === 0 ? KEEP_ALIVE_AFTER_TICKS : Math.min(this.#idleTicks, KEEP_ALIVE_AFTER_TICKS)));
     this.client.join(this.connection!);
   }
 
-  #greet(version: ProxyVersion): void {
+  #greetingOf(version: ProxyVersion): Buffer {
     const id = version === 'v1' ? null : (this.extras.uniqueId ?? nextId());
     if (id !== null) this.uniqueId = Buffer.from(id).toString('latin1');
-    const header = sessionGreeting(version, this, id);
+    return sessionGreeting(version, this, id);
+  }
+
+  #greet(header: Buffer): void {
     this.backend!.countSent(header.length);
     this.client.putFirst(header);
   }

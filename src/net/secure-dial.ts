@@ -6,7 +6,7 @@
  * opens one hears of it by 'secureConnect', or by 'error' with the reason.
  */
 import { createSecureContext, connect, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { isIP, type Socket } from 'node:net';
+import { connect as connectPlain, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { BackendTlsSpec } from '../shared/snapshot.ts';
 import type { Dial } from './dial.ts';
 
@@ -27,6 +27,16 @@ export class SecureDial {
   constructor(spec: BackendTlsSpec) {
     this.spec = spec;
     this.#context = createSecureContext(backendContextOptions(spec));
+  }
+
+  /** A connection of its own. `reached` is asked once it is there; what it gives goes out in the clear, before TLS begins. */
+  open(to: TcpNetConnectOpts, host: string, alpn: readonly string[], sessions: SessionHolder, reached: () => Buffer | null): TLSSocket {
+    // Heard before TLS hears of it, since it listens first.
+    const raw = connectPlain(to).once('connect', () => {
+      const greeting = reached();
+      if (greeting !== null) raw.write(greeting);
+    });
+    return this.over(raw, host, alpn, sessions);
   }
 
   /** `raw` is connecting, and belongs to what is returned. `host`: the backend's as written. `alpn` empty: none is offered. */

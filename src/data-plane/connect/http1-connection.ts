@@ -41,7 +41,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
   mustClose = false;
   #phase: number = P.connecting;
   #owner: ConnectionOwner | null = null;
-  /** A PROXY header, which goes out before anything else. */
+  /** A PROXY header, which goes out before anything else, TLS too. */
   #greeting: Buffer | null = null;
   readonly #wheel: TimerWheel;
   readonly #read = new ReadBuffer();
@@ -70,8 +70,11 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     const to = { host, port, noDelay: true, allowHalfOpen: true };
     if (secure === null) this.socket = connect({ ...to, onread: { buffer: (() => this.#read.nextView()) as () => Uint8Array, callback: (count) => this.#onRead(count) } });
     else {
-      const raw = connect(to).once('connect', () => (this.#isReached = true));
-      this.socket = secure.over(raw, backend.name, ['http/1.1'], backend);
+      this.socket = secure.open(to, backend.name, ['http/1.1'], backend, () => {
+        this.#isReached = true;
+        if (this.#greeting !== null) backend.countSent(this.#greeting.length);
+        return this.#greeting;
+      });
       feedBuffer(this.socket, { nextBuffer: () => this.#read.nextView(), onRead: (count) => this.#onRead(count) });
     }
     wheel.set(this, connectTimeoutMs);
@@ -223,7 +226,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     }
     this.#phase = P.head;
     const request = this.out.subarray(0, this.outLength);
-    this.#send(this.#greeting === null ? request : Buffer.concat([this.#greeting, request]));
+    this.#send(this.#greeting === null || this.#isReached ? request : Buffer.concat([this.#greeting, request]));
     this.#owner.onConnected();
   }
 
@@ -372,8 +375,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
         return this.#fail(error.code === 'ECONNREFUSED' ? 'connect-refused' : 'connect-failed', cause);
       case P.head:
         return this.#failWaiting(cause);
-      case P.idle:
-      case P.closed:
+      case P.idle: case P.closed:
         return this.destroy();
       default:
         return this.#fail('response-incomplete', cause);
