@@ -47,26 +47,21 @@ export function checkListenerTls(tls: Loose<Tls>, at: YamlPath, report: Certific
   }
 }
 
-/** Types of probe whose protocol begins in the clear even where it goes on in TLS. */
-const PLAIN_PROBES = new Set(['mysql', 'postgres']);
-
 interface CheckedPool {
   readonly protocol?: string | undefined;
   readonly tls?: Loose<PoolTls> | undefined;
-  readonly proxyProtocol?: string | undefined;
   readonly health?: readonly (Readonly<Record<string, unknown>> | undefined)[] | undefined;
 }
 
-export function checkPoolTls({ protocol, tls, proxyProtocol, health }: CheckedPool, at: YamlPath, report: CertificateReport): void {
+export function checkPoolTls({ protocol, tls, health }: CheckedPool, at: YamlPath, report: CertificateReport): void {
   if (tls === undefined) {
     if (protocol === 'h2') report.fail([...at, 'protocol'], 'h2 is HTTP/2 over TLS, and the pool has no tls', { expected: 'tls: {} beside it, or h2c' });
     return;
   }
   const tlsAt = [...at, 'tls'];
-  if (proxyProtocol !== undefined && proxyProtocol !== 'off') report.fail([...at, 'proxyProtocol'], 'in front of TLS to backends is not built yet', { expected: 'off, or a pool without tls' });
   if (protocol === 'h2c') report.fail([...at, 'protocol'], 'h2c is HTTP/2 in the clear, and the pool has tls', { expected: 'h2, or a pool without tls' });
   for (const check of health ?? []) {
-    if (PLAIN_PROBES.has(String(check?.type))) report.fail([...at, 'health'], `probes of type ${String(check!.type)} over TLS are not built yet`, { expected: 'health: tcp, or a pool without tls' });
+    if (check?.['tls'] !== undefined && check['tls'] !== null) report.fail([...at, 'health'], 'asks for TLS in its own protocol, and the pool begins with it', { expected: 'tls of the pool, or of the probe' });
   }
   const { ca, cert, key, verify, minVersion } = tls;
   if (verify === false) report.warn([...tlsAt, 'verify'], 'false takes any certificate: whoever is in between can be the backend', { expected: 'ca: file:PATH of the authority that signed it' });

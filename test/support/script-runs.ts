@@ -18,7 +18,10 @@ export function runScript(script: Talk, pieces: readonly Buffer[], { closes = fa
   let end: RunState | null = null;
   const settle = (state: RunState): void => {
     let now = state;
-    while (now.is === 'compute') now = run.computed(now.step.now());
+    while (now.is === 'compute' || now.is === 'secure') {
+      if (now.is === 'secure') said += '<TLS>';
+      now = now.is === 'secure' ? run.secured() : run.computed(now.step.now());
+    }
     if (now.is === 'end') end ??= now;
   };
   settle(run.begin());

@@ -11,6 +11,7 @@ import { SecureDial } from '../../net/secure-dial.ts';
 import type { BackendTlsSpec, HealthSpec, PoolSpec } from '../../shared/snapshot.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { probeDefinition } from './registry.ts';
+import { startTlsOf } from './tls-option.ts';
 
 /** What a check needs to be probed. */
 export interface ProbePlan {
@@ -20,6 +21,8 @@ export interface ProbePlan {
   readonly header: Buffer | null;
   /** null: in the clear. */
   readonly secure: SecureDial | null;
+  /** Asked for in the probe's own protocol; null: it is not. */
+  readonly startTls: SecureDial | null;
 }
 
 /** One of a pool's checks, whatever the address. */
@@ -89,7 +92,8 @@ export function hiddenValues({ hidden, options }: HealthSpec): string {
 function planOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'], secure: SecureDial | null): ProbePlan {
   const definition = probeDefinition(spec.type);
   if (definition === undefined) throw new Error(`no probe type is called ${spec.type}`);
-  return { spec, definition, header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null), secure };
+  const startTls = startTlsOf(spec);
+  return { spec, definition, startTls: startTls === null ? null : new SecureDial(startTls), header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null), secure };
 }
 
 /** The type, and the place in the list beside another of that type. */

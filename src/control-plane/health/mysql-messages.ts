@@ -21,6 +21,8 @@ const KEY_EXPONENT_MAX = 0xffff_ffffn;
 const LONG_PASSWORD = 1 << 0;
 const CONNECT_WITH_DB = 1 << 3;
 const PROTOCOL_41 = 1 << 9;
+/** Of the server: it takes TLS. Of us: what follows is in it. */
+const TLS = 1 << 11;
 const TRANSACTIONS = 1 << 13;
 const SECURE_CONNECTION = 1 << 15;
 const PLUGIN_AUTH = 1 << 19;
@@ -47,6 +49,7 @@ export interface Handshake {
   readonly scramble: Buffer;
   readonly plugin: string;
   readonly takesPlugins: boolean;
+  readonly takesTls: boolean;
 }
 
 export interface MysqlError {
@@ -146,7 +149,7 @@ export function readHandshake(payload: Buffer): Handshake {
   const scramble = Buffer.concat([start, reader.take(SCRAMBLE_BYTES - start.length)]);
   reader.take(Math.min(1, reader.restBytes));
   const takesPlugins = (capabilities & PLUGIN_AUTH) !== 0;
-  return { scramble, plugin: takesPlugins ? reader.text() : NATIVE_PASSWORD, takesPlugins };
+  return { scramble, plugin: takesPlugins ? reader.text() : NATIVE_PASSWORD, takesPlugins, takesTls: (capabilities & TLS) !== 0 };
 }
 
 export interface Login {
@@ -155,14 +158,29 @@ export interface Login {
   readonly plugin: string;
   readonly token: Buffer;
   readonly takesPlugins: boolean;
+  /** It is said in TLS. */
+  readonly isSecure: boolean;
 }
 
-export function handshakeResponse({ user, database, plugin, token, takesPlugins }: Login): Buffer {
+type Terms = Pick<Login, 'database' | 'takesPlugins' | 'isSecure'>;
+
+/** What is said first of all, in TLS or before it: the same both times. */
+function responseHead({ database, takesPlugins, isSecure }: Terms): Buffer {
   const head = Buffer.alloc(32);
   const always = LONG_PASSWORD | PROTOCOL_41 | TRANSACTIONS | SECURE_CONNECTION;
-  head.writeUInt32LE(always | (database === null ? 0 : CONNECT_WITH_DB) | (takesPlugins ? PLUGIN_AUTH : 0), 0);
+  head.writeUInt32LE(always | (database === null ? 0 : CONNECT_WITH_DB) | (takesPlugins ? PLUGIN_AUTH : 0) | (isSecure ? TLS : 0), 0);
   head.writeUInt32LE(PACKET_BYTES_MAX, 4);
   head[8] = CHARACTER_SET;
+  return head;
+}
+
+/** Names nobody yet: TLS follows. */
+export function tlsRequest(terms: Omit<Terms, 'isSecure'>): Buffer {
+  return responseHead({ ...terms, isSecure: true });
+}
+
+export function handshakeResponse({ user, database, plugin, token, takesPlugins, isSecure }: Login): Buffer {
+  const head = responseHead({ database, takesPlugins, isSecure });
   const texts = [Buffer.from(`${user}\0`, 'utf8'), Buffer.from([token.length]), token];
   if (database !== null) texts.push(Buffer.from(`${database}\0`, 'utf8'));
   if (takesPlugins) texts.push(Buffer.from(`${plugin}\0`, 'latin1'));

@@ -15,6 +15,7 @@ import { MysqlTalk } from './mysql-talk.ts';
 import { talk } from './probe-talk.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { secretOption } from './secret-option.ts';
+import { tlsOption } from './tls-option.ts';
 
 /** A zero byte would end it early. */
 const name = z.string().regex(/^[^\0]{1,255}$/, { error: 'not a name' });
@@ -24,6 +25,7 @@ const options = z.strictObject({
   password: secretOption('Password of the user, for mysql_native_password or caching_sha2_password, as the server asks.'),
   database: name.nullable().default(null).describe('Database of the session; absent: none.'),
   query: z.string().max(4096).default('').describe('SQL that must succeed, and find a row if it looks for rows; empty: none is sent.'),
+  tls: tlsOption,
 });
 
 type Options = z.infer<typeof options>;
@@ -34,7 +36,7 @@ export const mysqlProbe: ProbeDefinition<Options> = {
   options,
   hasRoles: true,
   probe(target, { user, password, database, query, role }: Options & { readonly role?: 'primary' | null }, context) {
-    const script = new MysqlTalk({ user, password, database, query, isPrimary: role === 'primary' });
+    const script = new MysqlTalk({ user, password, database, query, isPrimary: role === 'primary', isSecure: context.startTls !== undefined });
     return talk(target, context, script.run(), { secrets: [password] });
   },
 };

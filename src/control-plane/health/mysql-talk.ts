@@ -8,9 +8,9 @@
  */
 import {
   CACHING_SHA2, EOF, ERR, LOCAL_FILE, MORE, NATIVE_PASSWORD, OK, PacketReader, encryptedPassword, firstPacketFraming, handshakeResponse, isEof, packet, packetFraming, packetOf, passwordToken,
-  queryPacket, quitPacket, readAuthSwitch, readError, readHandshake, readRow, type MysqlError,
+  queryPacket, quitPacket, readAuthSwitch, readError, readHandshake, readRow, tlsRequest, type MysqlError,
 } from './mysql-messages.ts';
-import { BadAnswer, failed, read, say, type Talk, type TalkEnd } from './talk-script.ts';
+import { BadAnswer, failed, read, say, secure, type Talk, type TalkEnd } from './talk-script.ts';
 
 export interface MysqlWanted {
   readonly user: string;
@@ -20,6 +20,8 @@ export interface MysqlWanted {
   /** '': none. */
   readonly query: string;
   readonly isPrimary: boolean;
+  /** Nobody is named, and no password told, but in TLS. */
+  readonly isSecure?: boolean;
 }
 
 /** Our own words where the server's are not to be repeated. */
@@ -74,13 +76,18 @@ export class MysqlTalk {
     this.#sequence = 1;
     // Too many connections, a blocked host: said instead of a greeting.
     if (greeting[0] === ERR) return this.#failedBy(readError(greeting));
-    const { user, password, database } = this.#wanted;
+    const { user, password, database, isSecure = false } = this.#wanted;
     const handshake = readHandshake(greeting);
+    if (isSecure) {
+      if (!handshake.takesTls) return failed('does not take TLS');
+      yield* this.#say(tlsRequest({ database, takesPlugins: handshake.takesPlugins }));
+      yield* secure();
+    }
     let { plugin, scramble } = handshake;
     let token = passwordToken(plugin, password, scramble);
     // The server's default is a guess at the user's plug-in; it asks again if that is another.
     if (token === null) token = passwordToken((plugin = NATIVE_PASSWORD), password, scramble)!;
-    yield* this.#say(handshakeResponse({ user, database, plugin, token, takesPlugins: handshake.takesPlugins }));
+    yield* this.#say(handshakeResponse({ user, database, plugin, token, takesPlugins: handshake.takesPlugins, isSecure }));
     let answer = yield* this.#next();
     if (answer[0] === EOF) {
       ({ plugin, scramble } = readAuthSwitch(answer));
@@ -91,13 +98,19 @@ export class MysqlTalk {
       if (token === null && answer[0] !== OK) return failed('asks for an authentication that is not spoken here:', plugin);
     }
     if (answer[0] === MORE && plugin === CACHING_SHA2) {
-      if (answer[1] === FULL_AUTHENTICATION && answer.length === 2) yield* this.#sayEncrypted(scramble);
+      if (answer[1] === FULL_AUTHENTICATION && answer.length === 2) yield* isSecure ? this.#sayInTls() : this.#sayEncrypted(scramble);
       else if (answer[1] !== FAST_AUTHENTICATED || answer.length !== 2) throw new BadAnswer('malformed answer: authentication out of order');
       answer = yield* this.#next();
     }
     if (answer[0] === ERR) return this.#failedBy(readError(answer));
     if (answer[0] !== OK) throw new BadAnswer('malformed answer: authentication out of order');
     return null;
+  }
+
+  /** In TLS the server asks for the password as it is. */
+  *#sayInTls(): Talk<void> {
+    this.#isPasswordKnown = true;
+    yield* this.#say(Buffer.from(`${this.#wanted.password}\0`, 'utf8'));
   }
 
   *#sayEncrypted(scramble: Buffer): Talk<void> {

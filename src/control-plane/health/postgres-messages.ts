@@ -81,6 +81,15 @@ export function startupMessage(parameters: Readonly<Record<string, string>>): Bu
   return Buffer.concat([head, text]);
 }
 
+/** Asks whether the server goes on in TLS: one byte answers, S or N. */
+export const tlsRequest: Buffer = (() => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(bytes.length, 0);
+  bytes.writeUInt16BE(1234, 4);
+  bytes.writeUInt16BE(5679, 6);
+  return bytes;
+})();
+
 /** The same letter carries passwords, hashes of them, and SCRAM's answers. */
 export function passwordMessage(text: string): Buffer {
   return message('p', Buffer.from(`${text}\0`, 'utf8'));

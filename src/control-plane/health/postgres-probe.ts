@@ -15,6 +15,7 @@ import { PostgresTalk } from './postgres-talk.ts';
 import { talk } from './probe-talk.ts';
 import type { ProbeDefinition } from './probe.ts';
 import { secretOption } from './secret-option.ts';
+import { tlsOption } from './tls-option.ts';
 
 const NONCE_BYTES = 18;
 /** Whom to be where nobody is named. */
@@ -28,6 +29,7 @@ const options = z.strictObject({
   password: secretOption('Password of the user: as clear text, MD5 or SCRAM-SHA-256, as the server asks.'),
   database: name.nullable().default(null).describe("Database of the session; absent: the one called like the user, the server's own default."),
   query: z.string().regex(/^[^\0]{0,4096}$/, { error: 'a query has 4,096 characters at most, none of them zero' }).default('').describe('SQL that must succeed, and find a row if it looks for rows; empty: none is sent.'),
+  tls: tlsOption,
 });
 
 type Options = z.infer<typeof options>;
@@ -41,7 +43,7 @@ export const postgresProbe: ProbeDefinition<Options> = {
     const isPrimary = role === 'primary';
     const isAnyAnswerEnough = user === null && query === '' && !isPrimary;
     const nonce = randomBytes(NONCE_BYTES).toString('base64');
-    const script = new PostgresTalk({ user: user ?? USER, password, database, query, isPrimary, isAnyAnswerEnough, nonce });
+    const script = new PostgresTalk({ user: user ?? USER, password, database, query, isPrimary, isAnyAnswerEnough, isSecure: context.startTls !== undefined, nonce });
     return talk(target, context, script.run(), { secrets: [password] });
   },
 };

@@ -6,9 +6,9 @@
 import { SCRAM_SHA_256, ScramLogin } from './scram.ts';
 import {
   firstMessageFraming, firstMessageOf, md5Answer, messageFraming, messageOf, passwordMessage, queryMessage, readAuthentication, readError, readFirstColumn,
-  saslInitialMessage, saslMessage, startupMessage, terminateMessage, type AuthenticationRequest, type PostgresError, type PostgresMessage,
+  saslInitialMessage, saslMessage, startupMessage, terminateMessage, tlsRequest, type AuthenticationRequest, type PostgresError, type PostgresMessage,
 } from './postgres-messages.ts';
-import { BadAnswer, failed, read, say, type Talk, type TalkEnd } from './talk-script.ts';
+import { BadAnswer, exactly, failed, read, say, secure, type Talk, type TalkEnd } from './talk-script.ts';
 
 export interface PostgresWanted {
   readonly user: string;
@@ -21,6 +21,8 @@ export interface PostgresWanted {
   readonly isPrimary: boolean;
   /** Passes at the first answer of a server that takes connections, whether or not it would let this user in. */
   readonly isAnyAnswerEnough: boolean;
+  /** Nothing of it is said but in TLS. */
+  readonly isSecure?: boolean;
   /** For SCRAM: never used twice. */
   readonly nonce: string;
 }
@@ -55,7 +57,9 @@ export class PostgresTalk {
   }
 
   *run(): Talk {
-    const { user, database, isAnyAnswerEnough, isPrimary, query } = this.#wanted;
+    const { user, database, isAnyAnswerEnough, isPrimary, isSecure = false, query } = this.#wanted;
+    const plain = isSecure ? yield* this.#goSecure() : null;
+    if (plain !== null) return plain;
     yield* say(startupMessage({ user, ...(database === null ? {} : { database }), application_name: 'weir-probe' }));
     let first = firstMessageOf(yield* read(firstMessageFraming));
     // A word about the protocol's version, or a notice, may come before it.
@@ -67,6 +71,17 @@ export class PostgresTalk {
     const refusal = (yield* this.#authenticate(request)) ?? (yield* this.#begin());
     if (refusal !== null) return refusal;
     return (isPrimary ? yield* this.#askRole() : null) ?? (query === '' ? null : yield* this.#askQuery()) ?? { passed: true, goodbye: terminateMessage };
+  }
+
+  /** Null: everything from here on is in TLS. An error in place of the answer may be anyone's words: none of them is repeated. */
+  *#goSecure(): Talk<TalkEnd | null> {
+    yield* say(tlsRequest);
+    const answer = (yield* read(exactly(1))).toString('latin1');
+    if (answer === 'N') return failed('does not take TLS');
+    if (answer === 'E') return failed('answers the question for TLS with an error');
+    if (answer !== 'S') throw new BadAnswer('does not speak the PostgreSQL protocol');
+    yield* secure();
+    return null;
   }
 
   #refused(error: PostgresError): TalkEnd {

@@ -24,8 +24,8 @@
  *   dropped, so that it does not see a reset. A backend that goes on too long, or
  *   with too much, is reset all the same.
  *
- * A script that speaks another's protocol over the same socket (TLS) is one more
- * kind of step in talk-script.ts, played here. A script is tested without a
+ * A `secure` step goes on in TLS over the same connection (the context's
+ * `startTls`); a certificate that does not hold is the reason. A script is tested without a
  * socket, over every split of the bytes, by test/support/script-runs.ts; a
  * `compute` step is where a promise goes.
  */
@@ -81,20 +81,23 @@ class Conversation {
       this.#isConnected = true;
       this.#step(() => this.#run.begin());
     });
-    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
-    socket.once('end', () => this.#step(() => this.#run.close()));
-    socket.on('error', (error) => this.#decide(this.#isConnected ? { ok: false, reason: dialFailureText(error) } : connectFailure(error)));
-    socket.once('close', () => this.#step(() => this.#run.close()));
+    this.#listenTo(socket);
   }
+
+  #listenTo(socket: Socket): void {
+    socket.on('data', this.#onBytes).on('end', this.#onClose).on('error', this.#onError).on('close', this.#onClose);
+  }
+
+  readonly #onClose = (): void => this.#step(() => this.#run.close());
+
+  readonly #onError = (error: Error): void => this.#decide(this.#isConnected ? { ok: false, reason: dialFailureText(error) } : connectFailure(error));
 
   readonly #abort = (): void => {
     this.#decide(this.#isConnected ? { ok: false, reason: 'gave up' } : { ok: false, reason: 'gave up', unreached: true });
     this.#socket?.destroy();
   };
 
-  #onBytes(bytes: Buffer): void {
-    this.#step(() => this.#run.feed(bytes));
-  }
+  readonly #onBytes = (bytes: Buffer): void => this.#step(() => this.#run.feed(bytes));
 
   #step(turn: () => RunState): void {
     if (this.#isDecided) return;
@@ -109,6 +112,7 @@ class Conversation {
   #take(state: RunState): void {
     if (state.is === 'end') return this.#end(state.end);
     if (state.is === 'more') return;
+    if (state.is === 'secure') return this.#secure();
     state.step.later().then(
       (result) => {
         this.#step(() => this.#run.computed(result));
@@ -117,6 +121,18 @@ class Conversation {
       },
       (error: unknown) => this.#end({ passed: false, reason: `probe failed: ${String(error)}` }),
     );
+  }
+
+  /** From here on the connection is read and written by TLS alone. */
+  #secure(): void {
+    const raw = this.#socket!;
+    raw.off('data', this.#onBytes).off('end', this.#onClose).off('error', this.#onError).off('close', this.#onClose);
+    // What goes wrong with it is told by what lies over it.
+    raw.on('error', () => undefined);
+    const socket = this.#context.startTls!(raw);
+    this.#socket = socket;
+    socket.once('secureConnect', () => this.#step(() => this.#run.secured()));
+    this.#listenTo(socket);
   }
 
   #end(end: TalkEnd): void {

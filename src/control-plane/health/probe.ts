@@ -9,6 +9,7 @@
  * It does not reject: what goes wrong is a result.
  */
 import type { z } from 'zod';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { DialUdp } from '../../net/dial-udp.ts';
 import type { Dial } from '../../net/dial.ts';
@@ -30,6 +31,8 @@ export interface ProbeContext {
   /** Absent: no program may be run. */
   readonly programs?: Programs | undefined;
   readonly clock: Clock;
+  /** Goes on in TLS over a connection that began in the clear; 'secureConnect' or 'error' follows. Absent: it stays in the clear. */
+  readonly startTls?: ((socket: Socket) => Socket) | undefined;
 }
 
 export type ProbeResult =

@@ -108,7 +108,7 @@ export class Prober {
     if (failure !== null) this.#take(check, check.plan!, clock.monotonicMs(), { ok: false, reason: failure });
   }
 
-  #attempt(check: Check, { spec, definition, header, secure }: ProbePlan, host: string): void {
+  #attempt(check: Check, { spec, definition, header, secure, startTls }: ProbePlan, host: string): void {
     const { clock, dialUdp, programs } = this.#options;
     const plainDial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
     const dial = secure === null ? plainDial : dialSecurely(plainDial, secure, check.backend.host, ALPN[spec.type] ?? []);
@@ -123,7 +123,7 @@ export class Prober {
     });
     const target = { host, port: spec.port ?? check.backend.port, address: check.address };
     definition
-      .probe(target, spec.options, { signal: attempt.controller.signal, dial, dialUdp, clock, programs })
+      .probe(target, spec.options, { signal: attempt.controller.signal, dial, dialUdp, clock, programs, ...(startTls === null ? {} : { startTls: (socket) => startTls.over(socket, check.backend.host, [], null) }) })
       .catch((error: unknown): ProbeResult => ({ ok: false, reason: `probe failed: ${String(error)}` }))
       .then((result) => {
         timer.cancel();

@@ -8,7 +8,8 @@
 import { z } from 'zod';
 import type { ProbeDefinition } from './probe.ts';
 import { talk } from './probe-talk.ts';
-import { BadAnswer, failed, line, read, say, type Talk } from './talk-script.ts';
+import { tlsOption } from './tls-option.ts';
+import { BadAnswer, failed, line, read, say, secure, type Talk } from './talk-script.ts';
 
 /** RFC 5321 allows 512 bytes; real servers send more. */
 const LINE_BYTES_MAX = 2048;
@@ -22,6 +23,7 @@ const options = z.strictObject({
     .regex(/^[A-Za-z0-9._:[\]-]{1,255}$/, { error: 'not a host' })
     .default('localhost')
     .describe('The name that EHLO gives.'),
+  tls: tlsOption,
 });
 
 type Options = z.infer<typeof options>;
@@ -36,10 +38,11 @@ export const smtpProbe: ProbeDefinition<Options> = {
   name: 'smtp',
   summary: 'Passes when a mail server greets and takes EHLO or HELO.',
   options,
-  probe: (target, wanted, context) => talk(target, context, smtpScript(wanted)),
+  probe: (target, wanted, context) => talk(target, context, smtpScript(wanted, context.startTls !== undefined)),
 };
 
-export function* smtpScript({ host }: Options): Talk {
+/** `isSecure`: goes on in TLS by STARTTLS (RFC 3207), or fails. */
+export function* smtpScript({ host }: Pick<Options, 'host'>, isSecure = false): Talk {
   const greeting = yield* readAnswer();
   if (greeting.code !== 220) return failed(`greets with ${greeting.code}`, greeting.text, QUIT);
   yield* say(`EHLO ${host}\r\n`);
@@ -48,6 +51,15 @@ export function* smtpScript({ host }: Options): Talk {
   if (KNOWS_NO_EHLO.has(answer.code)) {
     asked = 'HELO';
     yield* say(`HELO ${host}\r\n`);
+    answer = yield* readAnswer();
+  }
+  if (isSecure && answer.code === 250) {
+    yield* say('STARTTLS\r\n');
+    const agreed = yield* readAnswer();
+    if (agreed.code !== 220) return failed(`answers STARTTLS with ${agreed.code}`, agreed.text, QUIT);
+    yield* secure();
+    asked = 'EHLO in TLS';
+    yield* say(`EHLO ${host}\r\n`);
     answer = yield* readAnswer();
   }
   return answer.code === 250 ? { passed: true, goodbye: QUIT } : failed(`answers ${asked} with ${answer.code}`, answer.text, QUIT);

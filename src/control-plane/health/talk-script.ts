@@ -38,6 +38,8 @@ export type Framing = (bytes: Buffer) => number;
 export type TalkStep =
   | { readonly kind: 'say'; readonly bytes: Buffer }
   | { readonly kind: 'read'; readonly framing: Framing; readonly lacks: string | null }
+  /** Everything from here on is in TLS, over the same connection. */
+  | { readonly kind: 'secure' }
   /** `later` beside a connection, off this thread; `now` where there is none. Both come to the same. */
   | { readonly kind: 'compute'; readonly later: () => Promise<unknown>; readonly now: () => unknown };
 
@@ -54,6 +56,11 @@ export function* say(bytes: Buffer | string): Talk<void> {
 /** The next whole message, a view that nobody else holds. `lacks`: the reason, if it never comes. */
 export function* read(framing: Framing, lacks: string | null = null): Talk<Buffer> {
   return (yield { kind: 'read', framing, lacks }) as Buffer;
+}
+
+/** Both sides have agreed on it: nothing in the clear may be waiting to be read. */
+export function* secure(): Talk<void> {
+  yield { kind: 'secure' };
 }
 
 export function* compute<Result>(work: { readonly later: () => Promise<Result>; readonly now: () => Result }): Talk<Result> {
@@ -88,10 +95,11 @@ export function framed(headBytes: number, bytesMax: number, lengthOf: (bytes: Bu
   };
 }
 
-/** How a run stands: `more`: bytes are needed; `compute`: call `computed` with what the work came to. */
-export type RunState = { readonly is: 'more' } | { readonly is: 'compute'; readonly step: TalkStep & { kind: 'compute' } } | { readonly is: 'end'; readonly end: TalkEnd };
+/** How a run stands: `more`: bytes are needed; `secure`: call `secured` when TLS is spoken; `compute`: call `computed` with what the work came to. */
+export type RunState = { readonly is: 'more' } | { readonly is: 'secure' } | { readonly is: 'compute'; readonly step: TalkStep & { kind: 'compute' } } | { readonly is: 'end'; readonly end: TalkEnd };
 
 const MORE: RunState = { is: 'more' };
+const SECURE: RunState = { is: 'secure' };
 
 /** One run of a script over bytes as they come. */
 export class TalkRun {
@@ -131,10 +139,15 @@ export class TalkRun {
     return this.#isOver ? MORE : this.#advance(result);
   }
 
+  secured(): RunState {
+    return this.#isOver ? MORE : this.#advance(undefined);
+  }
+
   /** No more bytes will come. */
   close(): RunState {
     if (this.#isOver || this.#step?.kind === 'compute') return MORE;
     const isCut = this.#end > this.#start;
+    if (this.#step?.kind === 'secure') return this.#fail('closed instead of going on in TLS');
     return this.#fail(this.#lacking(isCut ? 'closed in the middle of its answer' : 'closed before it answered'));
   }
 
@@ -173,6 +186,7 @@ export class TalkRun {
       if (next.done === true) return this.#over(next.value);
       const step = (this.#step = next.value);
       if (step.kind === 'compute') return { is: 'compute', step };
+      if (step.kind === 'secure') return this.#secure();
       if (step.kind === 'say') {
         this.#say(step.bytes);
         given = undefined;
@@ -182,6 +196,12 @@ export class TalkRun {
       if (message === null) return MORE;
       given = message;
     }
+  }
+
+  /** What somebody in between has put there must not pass for what was said in TLS. */
+  #secure(): RunState {
+    if (this.#end > this.#start) throw new BadAnswer('malformed answer: it goes on in the clear after it agreed on TLS');
+    return SECURE;
   }
 
   /** What the read that waits is for; null: it is not whole yet. */

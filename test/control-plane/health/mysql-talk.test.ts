@@ -29,6 +29,33 @@ const xor = (a: Buffer, b: Buffer): Buffer => Buffer.from(a.map((byte, i) => byt
 const nativeToken = text(xor(sum('sha1', password), sum('sha1', MYSQL_SCRAMBLE, sum('sha1', sum('sha1', password)))));
 const sha2Token = text(xor(sum('sha256', password), sum('sha256', sum('sha256', sum('sha256', password)), MYSQL_SCRAMBLE)));
 
+describe('TLS', () => {
+  const run = (greeting: Buffer, ...pieces: readonly Buffer[]): ScriptRun => runScript(new MysqlTalk({ ...plain, password, isSecure: true }).run(), [greeting, ...pieces], { closes: true });
+  const takesTls = { capabilities: 0xdfff_ffdf };
+  const head = `\x01\xaa\x08\0\0\x80\0\0\x2d${'\0'.repeat(23)}`;
+  const request = text(mysqlPacket(1, Buffer.from(head, 'latin1')));
+
+  it('is switched to before the user is named, and the numbers go on', () => {
+    const { end, said } = run(mysqlGreeting(takesTls), mysqlOk(3));
+    expect(end).toBe('passed');
+    expect(said).toBe(`${request}<TLS>${text(mysqlPacket(2, Buffer.from(`${head}weir\0\x14${nativeToken}mysql_native_password\0`, 'latin1')))}${quit}`);
+  });
+
+  it('has the password told as it is where the server does not know its hash yet', () => {
+    const { end, said } = run(mysqlGreeting({ ...takesTls, plugin: 'caching_sha2_password' }), mysqlPacket(3, 1, 4), mysqlOk(5));
+    expect(end).toBe('passed');
+    expect(said).toContain(text(mysqlPacket(4, `${password}\0`)));
+  });
+
+  it('that the server does not take fails, and nobody is named', () => {
+    expect(run(mysqlGreeting())).toEqual({ end: 'does not take TLS', said: '' });
+  });
+
+  it('is not begun where something waits in the clear behind the greeting', () => {
+    expect(run(Buffer.concat([mysqlGreeting(takesTls), mysqlOk(3)]))).toEqual({ end: 'malformed answer: it goes on in the clear after it agreed on TLS', said: request });
+  });
+});
+
 describe('the login', () => {
   it('names the user, the database if there is one, and the plug-in', () => {
     const head = '\x01\xa2\x08\0\0\x80\0\0\x2d' + '\0'.repeat(23);

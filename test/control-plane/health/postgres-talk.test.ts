@@ -21,6 +21,28 @@ function saidTo(answers: readonly Buffer[], wanted: Partial<PostgresWanted> = {}
   return said.slice(Buffer.from(said, 'latin1').readUInt32BE(0));
 }
 
+describe('TLS', () => {
+  const request = '\0\0\0\x08\x04\xd2\x16\x2f';
+  const run = (...pieces: readonly (Buffer | string)[]): ScriptRun => runScript(new PostgresTalk({ ...plain, isSecure: true }).run(), pieces.map((piece) => Buffer.from(piece)), { closes: true });
+
+  it('is asked for before anything else is said, and taken', () => {
+    expect(run('S', postgresBegin)).toEqual({ end: 'passed', said: `${request}<TLS>${hear([]).said}${quit}` });
+  });
+
+  it.each([
+    ['N', 'does not take TLS'],
+    ['ESERROR\0Mfatal \x1b[31m words of whoever is in between\0\0', 'answers the question for TLS with an error'],
+    ['HTTP/1.1 400 Bad Request\r\n', 'does not speak the PostgreSQL protocol'],
+    ['', 'closed before it answered'],
+  ])('%j fails, and nothing more is said', (answer, end) => {
+    expect(run(answer)).toEqual({ end, said: request });
+  });
+
+  it('is not begun where something waits in the clear behind the answer', () => {
+    expect(run(Buffer.concat([Buffer.from('S'), postgresBegin]))).toEqual({ end: 'malformed answer: it goes on in the clear after it agreed on TLS', said: request });
+  });
+});
+
 describe('the start', () => {
   it('names the user, the database if it has another name, and itself', () => {
     expect(hear([]).said).toBe('\0\0\0\x2f\0\x03\0\0user\0weir\0application_name\0weir-probe\0\0');

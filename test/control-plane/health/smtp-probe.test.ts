@@ -4,7 +4,7 @@ import { smtpProbe, smtpScript } from '../../../src/control-plane/health/smtp-pr
 import { OddBackend } from '../../support/odd-backends.ts';
 import { outcomeOf } from '../../support/probe-once.ts';
 import { hasProgram, RealServer } from '../../support/real-server.ts';
-import { runOverSplits } from '../../support/script-runs.ts';
+import { runOverSplits, runScript } from '../../support/script-runs.ts';
 
 const script = (): ReturnType<typeof smtpScript> => smtpScript({ host: 'proxy.example.com' });
 
@@ -26,6 +26,14 @@ describe('an answer, in any pieces', () => {
     { answer: '220-again\r\n'.repeat(7000), end: 'answer is larger than 65536 bytes', said: '' },
   ])('$answer: $end', ({ answer, end, said }) => {
     expect(runOverSplits(script, Buffer.from(answer))).toEqual({ end, said });
+  });
+
+  it.each([
+    { answers: ['220 mail\r\n250-mail\r\n250 STARTTLS\r\n220 go\r\n', '250 mail\r\n'], end: 'passed', said: 'EHLO a\r\nSTARTTLS\r\n<TLS>EHLO a\r\nQUIT\r\n' },
+    { answers: ['220 mail\r\n250 mail\r\n502 what\r\n'], end: 'answers STARTTLS with 502 what', said: 'EHLO a\r\nSTARTTLS\r\nQUIT\r\n' },
+    { answers: ['220 mail\r\n250 mail\r\n220 go\r\n250 early\r\n'], end: 'malformed answer: it goes on in the clear after it agreed on TLS', said: 'EHLO a\r\nSTARTTLS\r\n' },
+  ])('with tls: $end', ({ answers, end, said }) => {
+    expect(runScript(smtpScript({ host: 'a' }, true), answers.map((answer) => Buffer.from(answer)))).toEqual({ end, said });
   });
 
   it('comes to the same for anything at all', () => {
