@@ -63,6 +63,12 @@ export class SecureSocket extends TLSSocket {
     });
     this.on('error', (error) => this.#toTarget((waiting) => waiting.onHandshakeFailed(error)));
     this.on('close', () => this.#toTarget((waiting) => waiting.onHandshakeFailed(null)));
+    // Nobody shakes hands with a peer that says no more, and its place is wanted.
+    this.on('end', () => {
+      if (this.#target === null) return;
+      this.#toTarget((waiting) => waiting.onHandshakeFailed(null));
+      this.destroy();
+    });
   }
 
   #onSecure(clientAuth: SecureTerms['clientAuth']): void {

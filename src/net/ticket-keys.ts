@@ -7,7 +7,7 @@
  * then resumes only where it was before.
  */
 import { randomBytes } from 'node:crypto';
-import type { SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { SEALING_GENERATION, type TicketKey, type TicketMemory } from '../shared/ticket-memory.ts';
 
 /** How long a session may be taken up again; two generations of keys at least. */
@@ -25,6 +25,11 @@ interface AskingContext {
   onticketkeycallback?: (name: Buffer, iv: Buffer, seals: boolean) => Answer;
 }
 
+/** Whether this runtime asks for the key of each ticket, as `serve` needs it. Without, a key of ours is of no use to it. */
+export function asksForTicketKeys(made: SecureContext = createSecureContext()): boolean {
+  return typeof (made.context as AskingContext).enableTicketKeyCallback === 'function';
+}
+
 export class TicketKeys {
   readonly #memory: TicketMemory;
   #sequence = -1;
@@ -35,10 +40,10 @@ export class TicketKeys {
   }
 
   /** Its tickets are ours from now on. False: this runtime does not ask. */
-  serve({ context }: SecureContext): boolean {
-    const asking = context as AskingContext;
-    if (typeof asking.enableTicketKeyCallback !== 'function') return false;
-    asking.enableTicketKeyCallback();
+  serve(made: SecureContext): boolean {
+    if (!asksForTicketKeys(made)) return false;
+    const asking = made.context as AskingContext;
+    asking.enableTicketKeyCallback!();
     asking.onticketkeycallback = (name, _iv, seals) => (seals ? this.#sealing() : this.#opening(name));
     return true;
   }

@@ -26,6 +26,7 @@ import type { TierSpec } from '../../shared/snapshot.ts';
 import type { DiskState } from '../../control-plane/rollout/last-known-good.ts';
 import { TICKET_ROTATION_MS, TicketKeeper } from '../../control-plane/tickets/ticket-keeper.ts';
 import { WorkerFleet, type WorkerNotice } from '../../control-plane/workers/worker-fleet.ts';
+import { asksForTicketKeys } from '../../net/ticket-keys.ts';
 import { EventLog } from '../../observe/event-log.ts';
 import type { ProcessLog } from '../../observe/log.ts';
 import { BackendTable } from '../../shared/backend-table.ts';
@@ -81,7 +82,7 @@ export class ProxyProcess {
     const { table, events } = this;
     const { workers, pluginsDir, node, stateDir } = options;
     const memory = TicketMemory.create(randomFillSync);
-    this.tickets = new TicketKeeper({ clock, memory, fill: randomFillSync, rotationMs: ticketRotationOr(TICKET_ROTATION_MS), isWanted: () => this.#givesTickets(), log });
+    this.tickets = new TicketKeeper({ clock, memory, fill: randomFillSync, rotationMs: ticketRotationOr(TICKET_ROTATION_MS), areUsed: asksForTicketKeys(), isWanted: () => this.#givesTickets(), log });
     this.fleet = new WorkerFleet({
       clock, workers, workerUrl: workerUrlOr(workerUrl), pluginsDir, table, tickets: memory, events, log,
       onNotice: (index, notice) => this.#onNotice(index, notice),

@@ -34,6 +34,8 @@ export interface TicketKeeperOptions {
   readonly memory: TicketMemory;
   readonly fill: FillRandomly;
   readonly rotationMs: number;
+  /** The runtime uses the keys in `memory` (net/ticket-keys.ts); false: each worker has others, which nobody can share. */
+  readonly areUsed: boolean;
   /** A listener of the running config gives tickets. */
   readonly isWanted: () => boolean;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
@@ -109,16 +111,25 @@ export class TicketKeeper {
 
   get state(): TicketState {
     if (this.#tier === null) return { keys: 'own', reason: '' };
-    if (this.#tier.seal === null) return { keys: 'own', reason: 'there is no tier key' };
+    const unshared = this.#whyUnshared;
+    if (unshared !== '') return { keys: 'own', reason: unshared };
     if (this.#known !== null) return { keys: 'tier', reason: '' };
     return { keys: 'own', reason: this.#fault || 'the tier has no keys yet' };
   }
 
+  /** '': they are shared, or there is no tier. */
+  get #whyUnshared(): string {
+    if (this.#tier === null) return '';
+    if (!this.#options.areUsed) return 'this runtime takes no keys of ours';
+    return this.#tier.seal === null ? 'there is no tier key' : '';
+  }
+
   #look(): void {
     const { clock, memory, fill, rotationMs, isWanted, log } = this.#options;
-    if (this.#tier?.seal === null && !this.#saidUnshared && isWanted()) {
+    const unshared = this.#whyUnshared;
+    if (unshared !== '' && !this.#saidUnshared && isWanted()) {
       this.#saidUnshared = true;
-      log.info('session tickets are good at this proxy alone', { reason: 'there is no tier key' });
+      log.info('session tickets are good at this proxy alone', { reason: unshared });
     }
     if (this.#known !== null && this.#ageOf(this.#known) >= KEPT_ROTATIONS * rotationMs) {
       log.warn('session tickets get keys of this proxy alone', { reason: 'nobody has replaced those of the tier for long' });
@@ -137,7 +148,7 @@ export class TicketKeeper {
   #take(text: string): string {
     const { clock, memory, rotationMs, log } = this.#options;
     const seal = this.#tier?.seal ?? null;
-    if (seal === null) return '';
+    if (seal === null || this.#whyUnshared !== '') return '';
     const record = openRecord(text, seal);
     if (record === null) return 'they are not sealed by the tier key';
     const ageMs = this.#tier!.membership.tierMs() - record.madeMs;
@@ -162,7 +173,7 @@ export class TicketKeeper {
 
   #mayLead(): boolean {
     const membership = this.#tier?.membership;
-    return membership !== undefined && this.#tier!.seal !== null && membership.leads && membership.state.phase === 'connected';
+    return membership !== undefined && this.#tier!.seal !== null && this.#whyUnshared === '' && membership.leads && membership.state.phase === 'connected';
   }
 
   /** The text that is to be in the store; undefined: the one that is there. */

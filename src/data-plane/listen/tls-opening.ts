@@ -52,6 +52,9 @@ const PARTS_MAX = 16;
 /** An HTTP method begins so, and no other protocol that ends up here by mistake is helped by an answer. */
 const isLetter = (byte: number): boolean => byte >= 65 && byte <= 90;
 
+/** Of a name asked for, in the log; no host name is longer. */
+const NAME_CHARS_MAX = 253;
+
 /** `linger`: our last word is on its way. */
 const S = { header: 0, hello: 1, handshake: 2, linger: 3, over: 4 } as const;
 
@@ -253,7 +256,11 @@ export class TlsOpening extends Deadline implements HandshakeTarget, Aged<TlsOpe
 
   #count(result: TlsResult, detail: string): void {
     this.#tally(result);
-    refuseConnection(this.#owner.live, this.#context, 'tls', this.#client, `${result}: ${detail}`);
+    const client = this.#client;
+    refuseConnection(this.#owner.live, this.#context, 'tls', client, `${result}: ${detail}`);
+    const before = this.#tls.failures.take(result, this.#context.clock.monotonicMs());
+    if (before === null) return;
+    this.#context.log('warn', 'a TLS handshake failed', { listener: this.#owner.live.spec.name, client, name: this.#hello.serverName.slice(0, NAME_CHARS_MAX), result, detail, before });
   }
 
   /** What was said last is to arrive; until then the connection has its place. */

@@ -9,6 +9,7 @@ import { wildcardOf } from '../../net/certificate-names.ts';
 import { contextOptions } from '../../net/tls-context.ts';
 import type { TicketKeys } from '../../net/ticket-keys.ts';
 import type { CertificateSpec, TlsSpec } from '../../shared/snapshot.ts';
+import { FailedHandshakes } from './failed-handshakes.ts';
 
 /** What one client is shown. */
 export class Identity {
@@ -28,6 +29,7 @@ export class Identity {
 
 export class LiveTls {
   readonly spec: TlsSpec;
+  readonly failures = new FailedHandshakes();
   readonly #first: Identity;
   readonly #byName: ReadonlyMap<string, Identity>;
 

@@ -34,10 +34,10 @@ class Member {
   readonly keeper: TicketKeeper;
   isWanted = true;
 
-  constructor(tier: Tier, id: string, seal: TicketSeal | null) {
+  constructor(tier: Tier, id: string, seal: TicketSeal | null, areUsed: boolean) {
     const { clock, store } = tier;
     const log = (text: string, fields?: object): void => void this.logged.push(`${text} ${JSON.stringify(fields ?? {})}`);
-    this.keeper = new TicketKeeper({ clock, memory: this.memory, fill, rotationMs: ROTATION_MS, isWanted: () => this.isWanted, log: { info: log, warn: log, error: log } });
+    this.keeper = new TicketKeeper({ clock, memory: this.memory, fill, rotationMs: ROTATION_MS, areUsed, isWanted: () => this.isWanted, log: { info: log, warn: log, error: log } });
     this.way = new FickleTierStore(store, clock);
     const nothing = (): void => undefined;
     this.link = new TierLink({
@@ -69,8 +69,8 @@ class Tier {
   readonly store = new TierMemoryStore({ clock: this.clock, random: seededRandom(3) });
   readonly members: Member[] = [];
 
-  add(id: string, seal: TicketSeal | null = OURS): Member {
-    const member = new Member(this, id, seal);
+  add(id: string, seal: TicketSeal | null = OURS, areUsed = true): Member {
+    const member = new Member(this, id, seal, areUsed);
     this.members.push(member);
     return member;
   }
@@ -218,6 +218,14 @@ it('are each proxy’s own without a tier key, replaced at the same pace, and th
   const before = a.keys;
   await tier.clock.advance(ROTATION_MS);
   expect(a.keys).toEqual([expect.any(Number), ...before.slice(0, -1)]);
+});
+
+it('are shared with nobody where the runtime does not use them, and that is said', async () => {
+  const a = tier.add('a', OURS, false);
+  await tier.clock.advance(3 * PACE.leaseMs);
+  expect(await tier.held()).toBeNull();
+  expect(a.keeper.state).toEqual({ keys: 'own', reason: 'this runtime takes no keys of ours' });
+  expect(a.logged).toEqual(['session tickets are good at this proxy alone {"reason":"this runtime takes no keys of ours"}']);
 });
 
 it('are in no store while no listener gives tickets', async () => {
