@@ -11,6 +11,7 @@ import { hasProgram } from './real-server.ts';
 /** Whether it is installed, by package. */
 const packages: Readonly<Record<string, () => boolean>> = {
   'bind9-dnsutils': () => hasProgram('dig'),
+  chromium: () => hasProgram('chromium'),
   curl: () => hasProgram('curl'),
   'dnsmasq-base': () => hasProgram('dnsmasq'),
   haproxy: () => hasProgram('haproxy'),
