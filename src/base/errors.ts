@@ -46,6 +46,7 @@ const specs = {
   'connect-timeout': { side: 'backend', status: 503, retry: 'connect', text: 'The backend did not accept the connection in time.' },
   'connect-failed': { side: 'backend', status: 503, retry: 'connect', text: 'The backend could not be reached.' },
   'stream-refused': { side: 'backend', status: 503, retry: 'connect', text: 'The backend did not take the request.' },
+  'websocket-unsupported': { side: 'backend', status: 501, retry: 'no', text: 'The backend speaks HTTP/2 and takes no WebSocket over it.' },
   'backend-tls-failed': { side: 'backend', status: 502, retry: 'connect', text: 'The backend could not be spoken to in TLS, or its certificate was refused.' },
   'connection-lost': { side: 'backend', status: 502, retry: 'idempotent', text: 'The backend closed the connection before it answered.' },
   'response-timeout': { side: 'backend', status: 504, retry: 'no', text: 'The backend did not answer in time.' },

@@ -82,13 +82,13 @@ export async function inFrontOf(ports: readonly number[], options: { listener?: 
 export const http2Preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** A backend that says these bytes as soon as the first request's HEADERS came, in as many writes as there are parts. */
-export async function rawHttp2Origin(parts: (stream: number) => readonly Buffer[]): Promise<RawOrigin> {
+export async function rawHttp2Origin(parts: (stream: number) => readonly Buffer[], settings = settingsFrame([])): Promise<RawOrigin> {
   const origin = await RawOrigin.start((socket) => {
     let received = Buffer.alloc(0);
     let told = 0;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => {
-      if (received.length === 0) socket.write(settingsFrame([]));
+      if (received.length === 0) socket.write(settings);
       received = Buffer.concat([received, bytes]);
       for (const stream of streamsOf(received).slice(told)) {
         told++;

@@ -11,6 +11,7 @@ import type { Http2Request } from './http2-request.ts';
 
 /** Room for "4000\r\n" before data, and for its line end and the last chunk behind it. */
 export const CHUNK_OVERHEAD_BYTES = 16;
+const NO_BYTES = Buffer.alloc(0);
 const LAST_CHUNK_LINE = Buffer.from('0\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
@@ -23,6 +24,8 @@ export class StreamAnswer {
   /** The backend has ended its side. */
   isWhole = false;
   isPaused = false;
+  /** Of a WebSocket: its data is the tunnel's. */
+  isTunnel = false;
   readonly #request: Http2Request;
   /** Data the head promised and that has not come; -1: it said no length. */
   #due = -1;
@@ -43,6 +46,11 @@ export class StreamAnswer {
     this.#due = hasNone ? 0 : head.chunked ? -1 : head.contentLength;
     this.kind = this.#due === -1 ? 'chunked' : this.#due === 0 ? 'none' : 'length';
     this.#setsChunks = this.kind === 'chunked' && this.#request.takesChunks;
+  }
+
+  /** A switch of protocols was agreed: what follows has no length, and no framing. */
+  openTunnel(): void {
+    this.hasHead = this.isTunnel = true;
   }
 
   /** A frame of `length` bytes with its padding. False: it is more than the window. */
@@ -82,16 +90,32 @@ export class StreamAnswer {
 
   giveHead(head: ResponseHead, headEnd: number, bodyEnd: number, isLast: boolean): void {
     this.#request.onHead();
-    this.#request.owner?.onHead(head, HEADROOM, headEnd, headEnd, bodyEnd, this.kind, isLast);
+    if (this.isTunnel) {
+      this.#request.owner?.onHead(head, HEADROOM, headEnd, headEnd, headEnd, 'none', false);
+      this.#giveTunnel(head.bytes, headEnd, bodyEnd, isLast);
+    } else this.#request.owner?.onHead(head, HEADROOM, headEnd, headEnd, bodyEnd, this.kind, isLast);
     this.#creditIfDue();
   }
 
   /** Data of bytes[HEADROOM, end), which is kept if the client takes no more. */
   giveBody(bytes: Buffer, end: number, isLast: boolean): void {
-    if (this.isPaused) return void this.#kept.push({ bytes: copyOf(bytes, end), end, isLast });
+    if (this.isPaused) return void this.#kept.push({ bytes: copyOf(bytes, HEADROOM, end), end, isLast });
     this.#request.armBodyDeadline();
-    if (end > HEADROOM || isLast) this.#request.owner?.onBody(bytes, HEADROOM, end, isLast);
+    if (this.isTunnel) this.#giveTunnel(bytes, HEADROOM, end, isLast);
+    else if (end > HEADROOM || isLast) this.#request.owner?.onBody(bytes, HEADROOM, end, isLast);
     this.#creditIfDue();
+  }
+
+  /** The end waits for what was given to be taken, as the data before it does. */
+  #giveTunnel(bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    if (this.isPaused) {
+      this.#kept.push({ bytes: copyOf(bytes, start, end), end: HEADROOM + end - start, isLast });
+      return;
+    }
+    if (end > start) this.#request.owner?.onTunnel(bytes, start, end);
+    if (!isLast) return;
+    if (this.#mustWait()) this.#kept.push({ bytes: NO_BYTES, end: HEADROOM, isLast });
+    else this.#request.owner?.onTunnelEnd();
   }
 
   /** The trailer section of a chunked body; other kinds have no place for one. */
@@ -111,7 +135,8 @@ export class StreamAnswer {
       if ('trailer' in next) this.giveTrailer(next.trailer);
       else {
         this.#given = next.bytes;
-        this.#request.owner?.onBody(next.bytes, HEADROOM, next.end, next.isLast);
+        if (this.isTunnel) this.#giveTunnel(next.bytes, HEADROOM, next.end, next.isLast);
+        else this.#request.owner?.onBody(next.bytes, HEADROOM, next.end, next.isLast);
         this.#given = null;
       }
     }
@@ -141,8 +166,8 @@ export class StreamAnswer {
   }
 }
 
-function copyOf(bytes: Buffer, end: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(end + TAILROOM);
-  bytes.copy(copy, HEADROOM, HEADROOM, end);
+function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(HEADROOM + end - start + TAILROOM);
+  bytes.copy(copy, HEADROOM, start, end);
   return copy;
 }

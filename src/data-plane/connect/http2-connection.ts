@@ -58,6 +58,8 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
   /** It takes no new streams: the backend or the config said so. */
   isLeaving = false;
   isIdle = false;
+  /** The backend takes extended CONNECT (RFC 8441 §3). */
+  takesWebSockets = false;
   #phase: number = P.connecting;
   readonly #keeper: Http2ConnectionKeeper;
   readonly #encoder = new HpackEncoder();
@@ -141,7 +143,7 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
     this.#headersAt = openHeaders(this.#outgoing.out);
     // Between its streams the time is the idle one.
     if (!this.#hasPinged) this.wheel.set(this, PING_AFTER_MS);
-    return putRequestBlock(this.#outgoing.out, this.#encoder, request.out, request.outLength, this.#isSecure);
+    return putRequestBlock(this.#outgoing.out, this.#encoder, request.out, request.outLength, this.#isSecure, request.isWebSocket);
   }
 
   closeHead(request: Http2Request, isLast: boolean): void {
@@ -218,6 +220,7 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
         this.#streamsMax = value;
         this.#keeper.onStreamsMax(value);
       } else if (id === SETTING.initialWindowSize) this.#resizeWindows(value);
+      else if (id === SETTING.enableConnectProtocol) this.takesWebSockets = value === 1;
     }
     putSettingsAck(this.#outgoing.out);
     this.#outgoing.flushSoon();
@@ -236,9 +239,8 @@ export class Http2Connection extends Deadline implements Aged<Http2Connection> {
   #begin(): void {
     this.#phase = P.ready;
     this.wheel.set(this, PING_AFTER_MS);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const request of waiting) request.onReady();
+    // One by one: while others wait, one that fails leaves the connection no rest.
+    while (this.#waiting.length > 0) this.#waiting.shift()!.onReady();
   }
 
   /** More window: of the connection if `id` is 0. */

@@ -6,7 +6,7 @@
  */
 import type { ErrorCode } from '../../base/errors.ts';
 import { AnswerFields } from '../parse/http2-answer-fields.ts';
-import { FLAG, FRAME, H2_ERROR, uint32 } from '../parse/http2-frames.ts';
+import { FLAG, FRAME, H2_ERROR, SETTING, uint32 } from '../parse/http2-frames.ts';
 import { Http2FrameReader, type FrameTarget } from '../parse/http2-frame-reader.ts';
 import { HpackDecoder } from '../parse/hpack-decoder.ts';
 import { OutBytes } from '../parse/out-bytes.ts';
@@ -14,6 +14,7 @@ import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
 import { CHUNK_OVERHEAD_BYTES } from './http2-answer.ts';
 import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, type Http2Connection } from './http2-connection.ts';
 import type { Http2Request } from './http2-request.ts';
+import { switchHead } from './http2-websocket.ts';
 import { HEADROOM, TAILROOM } from './read-buffer.ts';
 
 const DECODER_TABLE_BYTES = 4096;
@@ -27,6 +28,7 @@ const ASKED_IN_A_READ_MAX = 64;
 const sharedHead = new ResponseHead();
 const fields = new AnswerFields();
 const sharedTrailer = new OutBytes(1024);
+const NO_LIMITS = { headerBytesMax: 0, headerCountMax: 0 };
 /** For fields that nobody wants. */
 const strayLimits = { headerBytesMax: 64 * 1024, headerCountMax: 0 };
 
@@ -166,10 +168,23 @@ export class Http2Incoming implements FrameTarget {
       answer.length = HEADROOM;
       return;
     }
-    request.answer.open(sharedHead, hasNone);
+    if (request.isWebSocket && sharedHead.status < 300) {
+      if (!this.#switch(request)) return this.#refuse(request, 'the head of the answer', H2_ERROR.cancel, 'response-head-too-large');
+    } else request.answer.open(sharedHead, hasNone);
     this.#pending = request;
-    this.#headEnd = headEnd;
+    this.#headEnd = answer.length;
     if (isLast) this.#end(request, false);
+  }
+
+  /** The tunnel stands: what was read of its head becomes that of a switch in HTTP/1.1, in the same place. False: it has too many fields for that. */
+  #switch(request: Http2Request): boolean {
+    const answer = this.#answer;
+    const head = switchHead(sharedHead, request.webSocketKey);
+    answer.length = HEADROOM;
+    answer.reserve(head.length + TAILROOM);
+    answer.length += head.copy(answer.bytes, HEADROOM);
+    request.answer.openTunnel();
+    return parseResponseHead(answer.bytes, HEADROOM, answer.length, NO_LIMITS, sharedHead) === answer.length;
   }
 
   /** The answer is of no use; the stream is reset with `reset`. */
@@ -213,7 +228,7 @@ export class Http2Incoming implements FrameTarget {
     for (let at = start; at < end; at += 6) settings.push([bytes.readUInt16BE(at), uint32(bytes, at + 2)]);
     // §6.5.2
     if (settings.some(([id, value]) => id === 4 && value > 0x7fff_ffff)) return this.#connection.fail('a window over its bound', H2_ERROR.flowControlError);
-    if (settings.some(([id, value]) => (id === 2 && value > 0) || (id === 5 && (value < 16_384 || value > 16_777_215)))) return this.#connection.fail('a setting that must not be', H2_ERROR.protocolError);
+    if (settings.some(([id, value]) => (id === 2 && value > 0) || (id === SETTING.enableConnectProtocol && value > 1) || (id === 5 && (value < 16_384 || value > 16_777_215)))) return this.#connection.fail('a setting that must not be', H2_ERROR.protocolError);
     this.#connection.onSettings(settings);
   }
 

@@ -8,8 +8,12 @@ import { FieldLines, scanFieldLines } from '../parse/field-lines.ts';
 import { FIELD } from '../parse/field-names.ts';
 import type { HpackEncoder } from '../parse/hpack-encoder.ts';
 import type { OutBytes } from '../parse/out-bytes.ts';
+import { isKeyField } from './http2-websocket.ts';
 
 const PSEUDO = Buffer.from(':method:scheme:path:authorityhttphttps', 'latin1');
+const CONNECT = Buffer.from('CONNECT:protocolwebsocket', 'latin1');
+const CONNECT_END = 7;
+const PROTOCOL_END = 16;
 const METHOD_END = 7;
 const SCHEME_END = 14;
 const PATH_END = 19;
@@ -31,7 +35,7 @@ export interface RequestBlock {
 const block: RequestBlock = { bodyStart: 0, isChunked: false, contentLength: -1 };
 
 /** Puts the block of the head in bytes[0, end), which is one of ours, behind `out`. The result is filled anew by the next call. */
-export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buffer, end: number, isSecure: boolean): RequestBlock {
+export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buffer, end: number, isSecure: boolean, isWebSocket = false): RequestBlock {
   const methodEnd = bytes.indexOf(SPACE);
   const targetEnd = bytes.indexOf(SPACE, methodEnd + 1);
   const fieldsStart = bytes.indexOf(10, targetEnd) + 1;
@@ -40,13 +44,16 @@ export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buf
   block.isChunked = false;
   block.contentLength = -1;
   encoder.begin(out);
-  encoder.namedField(out, PSEUDO, 0, METHOD_END, bytes, 0, methodEnd);
+  if (isWebSocket) {
+    encoder.namedField(out, PSEUDO, 0, METHOD_END, CONNECT, 0, CONNECT_END);
+    encoder.field(out, CONNECT, CONNECT_END, PROTOCOL_END, PROTOCOL_END, CONNECT.length);
+  } else encoder.namedField(out, PSEUDO, 0, METHOD_END, bytes, 0, methodEnd);
   encoder.field(out, PSEUDO, METHOD_END, SCHEME_END, isSecure ? HTTP_END : AUTHORITY_END, isSecure ? HTTPS_END : HTTP_END);
   encoder.namedField(out, PSEUDO, SCHEME_END, PATH_END, bytes, methodEnd + 1, targetEnd);
   const host = lines.indexOf(FIELD.host);
   if (host !== -1 && lines.valueEnd[host]! > lines.valueStart[host]!) encoder.namedField(out, PSEUDO, PATH_END, AUTHORITY_END, bytes, lines.valueStart[host]!, lines.valueEnd[host]!);
   for (let i = 0; i < lines.count; i++) {
-    if (passes(bytes, i)) encoder.field(out, bytes, lines.nameStart[i]!, lines.nameEnd[i]!, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(bytes, i));
+    if (passes(bytes, i) && !(isWebSocket && isKeyField(bytes, lines.nameStart[i]!, lines.nameEnd[i]!))) encoder.field(out, bytes, lines.nameStart[i]!, lines.nameEnd[i]!, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(bytes, i));
   }
   return block;
 }

@@ -13,6 +13,7 @@ import type { Backend } from './backend.ts';
 import type { AnswerExpectation, BackendConnection, ConnectionOwner } from './connection-owner.ts';
 import { StreamAnswer } from './http2-answer.ts';
 import { STREAM_WINDOW_BYTES, type Http2Connection } from './http2-connection.ts';
+import { webSocketKey } from './http2-websocket.ts';
 
 /** Enough for the usual head with a small body. */
 const OUT_BYTES = 4 * 1024;
@@ -53,6 +54,8 @@ export class Http2Request extends Deadline implements BackendConnection {
   #answerTimeoutMs = 0;
   #bodyIdleMs = 0;
   #interimBytes = 0;
+  /** It asks for a WebSocket with this; '': it does not. */
+  webSocketKey = '';
   limits!: HeadLimits;
   isHeadRequest = false;
   takesChunks = true;
@@ -92,6 +95,7 @@ export class Http2Request extends Deadline implements BackendConnection {
     this.takesChunks = what.takesChunks;
     this.#answerTimeoutMs = what.responseTimeoutMs;
     this.#bodyIdleMs = what.bodyIdleMs;
+    if (what.expectsUpgrade) this.webSocketKey = webSocketKey(this.out, this.outLength);
     if (this.isConnected) this.#sendHead();
   }
 
@@ -103,13 +107,18 @@ export class Http2Request extends Deadline implements BackendConnection {
     this.#owner?.onConnected();
   }
 
+  get isWebSocket(): boolean {
+    return this.webSocketKey !== '';
+  }
+
   #sendHead(): void {
+    if (this.isWebSocket && !this.#connection.takesWebSockets) return this.fail('websocket-unsupported', 'no SETTINGS_ENABLE_CONNECT_PROTOCOL from the backend');
     const head = this.#connection.openStream(this);
     // It has no place for this one any more: nothing was sent.
     if (head === null) return this.fail('stream-refused', 'the connection takes no more streams');
     if (head.isChunked) (this.#chunks = new ChunkedBody()).reset(false, 0);
     else this.#remaining = Math.max(0, head.contentLength);
-    const hasBody = head.isChunked || head.contentLength > 0;
+    const hasBody = head.isChunked || head.contentLength > 0 || this.isWebSocket;
     this.#connection.closeHead(this, !hasBody);
     if (!hasBody) this.#hasSentEnd = this.#isWhole = true;
     else if (this.outLength > head.bodyStart) this.#takeBody(Buffer.from(this.out.subarray(head.bodyStart, this.outLength)));
@@ -133,6 +142,7 @@ export class Http2Request extends Deadline implements BackendConnection {
 
   #takeBody(bytes: Buffer): void {
     const chunks = this.#chunks;
+    if (this.isWebSocket) return void this.#queue.push(bytes);
     if (chunks === null) {
       this.#remaining -= bytes.length;
       this.#isWhole = this.#remaining <= 0;
@@ -177,8 +187,10 @@ export class Http2Request extends Deadline implements BackendConnection {
     return false;
   }
 
-  /** A tunnel cannot be made over it: `Upgrade` does not reach the backend. */
-  endWriting(): void {}
+  endWriting(): void {
+    this.#isWhole = true;
+    this.pump();
+  }
 
   pause(): void {
     this.#connection.wheel.clear(this);
@@ -199,11 +211,13 @@ export class Http2Request extends Deadline implements BackendConnection {
   /** The head of the final answer came. */
   onHead(): void {
     this.#isAnswered = true;
-    this.armBodyDeadline();
+    // A tunnel may be silent as long as its client's side allows.
+    if (this.answer.isTunnel) this.#connection.wheel.clear(this);
+    else this.armBodyDeadline();
   }
 
   armBodyDeadline(): void {
-    if (!this.answer.isPaused) this.#connection.wheel.set(this, this.#bodyIdleMs);
+    if (!this.answer.isPaused && !this.answer.isTunnel) this.#connection.wheel.set(this, this.#bodyIdleMs);
   }
 
   /** Window is given back to the backend so much at a time. */
