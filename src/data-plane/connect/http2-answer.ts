@@ -11,7 +11,6 @@ import type { Http2Request } from './http2-request.ts';
 
 /** Room for "4000\r\n" before data, and for its line end and the last chunk behind it. */
 export const CHUNK_OVERHEAD_BYTES = 16;
-const NO_BYTES = Buffer.alloc(0);
 const LAST_CHUNK_LINE = Buffer.from('0\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
@@ -99,23 +98,17 @@ export class StreamAnswer {
 
   /** Data of bytes[HEADROOM, end), which is kept if the client takes no more. */
   giveBody(bytes: Buffer, end: number, isLast: boolean): void {
-    if (this.isPaused) return void this.#kept.push({ bytes: copyOf(bytes, HEADROOM, end), end, isLast });
+    if (this.isPaused) return void this.#kept.push({ bytes: copyOf(bytes, end), end, isLast });
     this.#request.armBodyDeadline();
     if (this.isTunnel) this.#giveTunnel(bytes, HEADROOM, end, isLast);
     else if (end > HEADROOM || isLast) this.#request.owner?.onBody(bytes, HEADROOM, end, isLast);
     this.#creditIfDue();
   }
 
-  /** The end waits for what was given to be taken, as the data before it does. */
   #giveTunnel(bytes: Buffer, start: number, end: number, isLast: boolean): void {
-    if (this.isPaused) {
-      this.#kept.push({ bytes: copyOf(bytes, start, end), end: HEADROOM + end - start, isLast });
-      return;
-    }
     if (end > start) this.#request.owner?.onTunnel(bytes, start, end);
-    if (!isLast) return;
-    if (this.#mustWait()) this.#kept.push({ bytes: NO_BYTES, end: HEADROOM, isLast });
-    else this.#request.owner?.onTunnelEnd();
+    // What the client has not taken it has before the end: it was handed over.
+    if (isLast) this.#request.owner?.onTunnelEnd();
   }
 
   /** The trailer section of a chunked body; other kinds have no place for one. */
@@ -166,8 +159,8 @@ export class StreamAnswer {
   }
 }
 
-function copyOf(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(HEADROOM + end - start + TAILROOM);
-  bytes.copy(copy, HEADROOM, start, end);
+function copyOf(bytes: Buffer, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end + TAILROOM);
+  bytes.copy(copy, HEADROOM, HEADROOM, end);
   return copy;
 }
