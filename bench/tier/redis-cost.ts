@@ -127,11 +127,13 @@ export async function thousandRows(): Promise<Figure[]> {
     await waitMs(2 * HEARTBEAT_MS);
     // Twice: what the last to join changed is read, and then nothing is left.
     for (let i = 0; i < 2; i++) await Promise.all(members.map((member) => member.readOn()));
-    const { shares, perCall } = await heartbeats(cpu, members);
+    const quiet = await atHeartbeats(cpu, (at) => members[at]!.call({ beside: BESIDE }));
+    const pings = await pingsOf(cpu, server);
     const messages = await published(cpu, server, () => heard);
     return [
-      { what: `Redis's CPU under ${THOUSAND} members, quiet: share of a core`, unit: '%', values: shares, atMost: null },
-      { what: '… for each of their calls', unit: 'µs', values: perCall, atMost: null },
+      { what: `Redis's CPU under ${THOUSAND} members, quiet: share of a core`, unit: '%', values: quiet.shares, atMost: null },
+      { what: '… for each of their calls', unit: 'µs', values: quiet.perCall, atMost: null },
+      { what: '… for a PING from each instead', unit: 'µs', values: pings.perCall, atMost: null },
       { what: `… for a message of ${PUBLISH_BYTES_MAX} bytes to ${THOUSAND} subscribers`, unit: 'ms', values: messages, atMost: 2.5 },
     ];
   } finally {
@@ -140,15 +142,31 @@ export async function thousandRows(): Promise<Figure[]> {
   }
 }
 
-/** Each member calls once a heartbeat, the calls evenly apart. */
-async function heartbeats(cpu: RedisCpu, members: readonly RedisMember[]): Promise<{ shares: number[]; perCall: number[] }> {
+/** What Redis takes for commands that come one by one: it sleeps before each of them. */
+async function pingsOf(cpu: RedisCpu, server: RedisServer): Promise<Paced> {
+  const clients = Array.from({ length: THOUSAND }, () => server.client().duplicate());
+  try {
+    await Promise.all(clients.map((client) => client.ping()));
+    return await atHeartbeats(cpu, (at) => clients[at]!.ping());
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+}
+
+interface Paced {
+  readonly shares: readonly number[];
+  readonly perCall: readonly number[];
+}
+
+/** Each of a thousand calls once a heartbeat, the calls evenly apart. */
+async function atHeartbeats(cpu: RedisCpu, call: (at: number) => Promise<unknown>): Promise<Paced> {
   const [shares, perCall]: [number[], number[]] = [[], []];
   for (let round = 0; round < 3; round++) {
     const [beforeUs, fromMs] = [cpu.us(), performance.now()];
     const calls: Promise<unknown>[] = [];
     while (performance.now() - fromMs < SHARE_WINDOW_MS) {
       const due = Math.floor(((performance.now() - fromMs) * THOUSAND) / HEARTBEAT_MS);
-      while (calls.length < due) calls.push(members[calls.length % THOUSAND]!.call({ beside: BESIDE }));
+      while (calls.length < due) calls.push(call(calls.length % THOUSAND));
       await waitMs(1);
     }
     await Promise.all(calls);
