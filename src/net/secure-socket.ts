@@ -45,11 +45,17 @@ const LAST_BYTES_MS = 5000;
 
 type Done = (error?: Error | null) => void;
 
+/** A write that waits for the one before it. `error`: it will not be made. */
+type NextWrite = (error: Error | null) => void;
+
 export class SecureSocket extends TLSSocket {
   readonly #raw: Socket;
   #target: HandshakeTarget | null;
-  #writes = 0;
-  #afterWrites: Done | null = null;
+  /** OpenSSL has bytes that the kernel has not taken, as far as is known. */
+  #isPassing = false;
+  #next: NextWrite | null = null;
+  /** What waits until the kernel has all: the end of writing, or that of the socket. */
+  #atRest: (() => void) | null = null;
 
   constructor(raw: Socket, { context, alpn, clientAuth }: SecureTerms, target: HandshakeTarget) {
     super(raw, { isServer: true, secureContext: context, requestCert: clientAuth !== 'off', rejectUnauthorized: clientAuth === 'require', ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }) });
@@ -101,22 +107,71 @@ export class SecureSocket extends TLSSocket {
     return this;
   }
 
-  override _write(chunk: unknown, encoding: BufferEncoding, done: Done): void {
-    this.#writes++;
-    super._write(chunk, encoding, (error) => {
-      this.#writes--;
-      done(error);
-      const waiting = this.#afterWrites;
-      if (this.#writes > 0 || waiting === null) return;
-      this.#afterWrites = null;
-      super._final(waiting);
-    });
+  /**
+   * OpenSSL copies what it is given, so a write is done as soon as it has it:
+   * the runtime would tell only at the end of the turn, as if each client were
+   * a slow one. Bounded by one write: the next waits until the kernel has this.
+   */
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: Done): void {
+    if (this.#isPassing) this.#next = (error) => (error === null ? this._write(chunk, encoding, done) : done(error));
+    else {
+      // An empty write, which marks a flush, would be a system call.
+      if (chunk.length > 0) {
+        this.#isPassing = true;
+        super._write(chunk, encoding, this.#onPassed);
+      }
+      done();
+    }
   }
+
+  override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], done: Done): void {
+    if (this.#isPassing) this.#next = (error) => (error === null ? this._writev(chunks, done) : done(error));
+    else {
+      this.#isPassing = true;
+      super._writev!(chunks, this.#onPassed);
+      done();
+    }
+  }
+
+  readonly #onPassed: Done = (error) => {
+    this.#isPassing = false;
+    const next = this.#next;
+    this.#next = null;
+    if (error) this.destroy(error);
+    next?.(error ?? null);
+    if (this.#isPassing) return;
+    const waiting = this.#atRest;
+    this.#atRest = null;
+    waiting?.();
+  };
 
   /** Called by itself it would overtake what OpenSSL has not handed on yet. */
   override _final(done: Done): void {
-    if (this.#writes === 0) super._final(done);
-    else this.#afterWrites = done;
+    if (this.#isPassing) this.#atRest = () => super._final(done);
+    else super._final(done);
+  }
+
+  /** As the kernel does it: what was taken still goes out, for a while, unless more was waiting behind it. */
+  override _destroy(error: Error | null, done: Done): void {
+    const waitsForLast = this.#isPassing && this.#next === null && error === null && !this.#raw.destroyed;
+    const refused = this.#next;
+    this.#next = null;
+    refused?.(error ?? new Error('the connection was closed'));
+    if (!waitsForLast) return super._destroy(error, done);
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      super._destroy(error, done);
+    };
+    const timer = setTimeout(end, LAST_BYTES_MS);
+    this.#raw.once('close', end);
+    const finish = this.#atRest;
+    this.#atRest = () => {
+      finish?.();
+      end();
+    };
   }
 }
 
