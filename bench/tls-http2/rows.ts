@@ -67,7 +67,7 @@ export const rows: readonly Row[] = [
   row('answer-64k', 'HTTP/2, 16 × 16, answers of 64 KiB', 0.9, 'clear', { ...many, path: '/64k', count: 6000 }),
   row('small', 'HTTP/2, 16 × 16, few fields', Infinity, 'clear', { ...many, count: 30_000 }),
   row('tls-browser', 'HTTP/2 over TLS, 16 × 16, fields as a browser says them', 0.75, 'tls', { ...many, path: '/browser', fields: browserFields }),
-  row('tls-small', 'HTTP/1.1 over TLS, small answers, 64 connections', 1.1, 'tls', { ...single, http: 1, count: 30_000 }),
+  row('tls-small', 'HTTP/1.1 over TLS, small answers, 64 connections', 1.1, 'tls', { ...single, http: 1 }),
   row('tls-64k', 'HTTP/1.1 over TLS, answers of 64 KiB, 16 connections', 0.95, 'tls', { ...single, http: 1, path: '/64k', connections: 16, count: 5000 }),
   row('handshake', 'full handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 600, resumes: false }),
   row('resumed', 'resumed handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 900, resumes: true }),

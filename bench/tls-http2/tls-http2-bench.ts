@@ -18,10 +18,10 @@ import { findRow, rows, type Row } from './rows.ts';
 import { idleKib, startClients, turn } from './turn.ts';
 
 /** So many turns' worth before the first one: a runtime compiles what it runs often. */
-const WARM_UP = 4;
+const WARM_UP = 3;
 const PEER_WARM_UP = 0.2;
-/** A new process each time makes a round long, and memory is less noisy than time. */
-const IDLE_ROUNDS_MAX = 2;
+/** A new process each time makes a round long, memory is less noisy than time, and there are two Weirs. */
+const IDLE_ROUNDS_MAX = 1;
 
 interface Bench {
   readonly dir: string;
