@@ -35,10 +35,16 @@ describe('docs/http2-conformance.md', () => {
     expect(numbers.filter((number) => !new RegExp(`§${number.replace('.', '\\.')}(?!\\d)`).test(part))).toEqual([]);
   });
 
+  it('speaks of every chapter of RFC 9113 that asks something of a client', () => {
+    const part = page.text.slice(page.text.indexOf('## To backends'), page.text.indexOf('## What is not done'));
+    const asked = ['3.2', '3.3', '3.4', '4.2', '4.3', '5.1', '5.1.1', '5.1.2', '5.2', '5.4', '6.4', '6.5', '6.6', '6.7', '6.8', '6.9', '8.1', '8.1.1', '8.2', '8.3', '8.7', '9.1', '10.3', '10.5', '10.6'];
+    expect(asked.filter((number) => !part.includes(`| §${number} |`))).toEqual([]);
+  });
+
   it('has a row for every scenario', () => {
     const named = new Set(rows.flatMap((row) => row.tests.flatMap((reference) => page.testsNamed(reference))));
     const missing = typescriptFiles
-      .filter(({ path }) => path.startsWith('test/scenarios/http2/'))
+      .filter(({ path }) => path.startsWith('test/scenarios/http2/') || path.startsWith('test/scenarios/http2-backends/'))
       .flatMap((source) => (page.testsIn(source.path) ?? testsOf(source)).filter((test) => !named.has(test)).map((test) => [source.path, ...test.groups, test.name].join(' › ')));
     expect(missing).toEqual([]);
   });

@@ -152,6 +152,7 @@ it.each([
   ['a setting that must not be', [settingsFrame([[5, 1]])]],
   ['more data than its length', [Buffer.concat([headersFrame(1, [[':status', '200'], ['content-length', '2']]), frame(DATA, END_STREAM, 1, 'abc')])]],
   ['less data than its length', [Buffer.concat([headersFrame(1, [[':status', '200'], ['content-length', '5']]), frame(DATA, END_STREAM, 1, 'abc')])]],
+  ['a frame of a stream that was never opened', [frame(DATA, 0, 3, 'x')]],
   ['floods of PING', [Buffer.concat(Array.from({ length: 1000 }, () => frame(6, 0, 0, '12345678')))]],
 ])('answers 502 where the answer has %s', async (_what, parts) => {
   const origin = await rawHttp2Origin(() => parts);
