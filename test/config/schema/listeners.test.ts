@@ -70,6 +70,7 @@ describe('a listener', () => {
       responseHeaders: null,
       timeouts: { responseMs: 60_000, idleMs: 300_000, totalMs: 0 },
       rateLimit: null,
+      retry: null,
     });
   });
 });
