@@ -12,9 +12,13 @@ import { describeMachine } from '../machine.ts';
 import { saveResult } from '../results.ts';
 import { measureSize, type ScaleRow, type ScaleSize } from './scale-row.ts';
 
-/** With more than so many backends and other members in all members together, only WHOLE_MEMBERS hold all backends: more takes more memory than there is time to collect it in. */
+/**
+ * With more than so many backends and other members in all members together, only some hold all backends: a hundred, or
+ * so many as hold WHOLE_BACKENDS in all. More takes more memory than there is time to collect it in.
+ */
 const HELD_MAX = 1_500_000;
 const WHOLE_MEMBERS = 100;
+const WHOLE_BACKENDS = 200_000;
 
 const SIZES = ['3x100', '10x1000', '10x10000', '100x100', '100x1000', '100x10000', '1000x100', '1000x1000', '1000x10000'];
 
@@ -38,7 +42,7 @@ function sizeOf(text: string): ScaleSize {
   const [, members, backends] = /^(\d+)x(\d+)$/.exec(text) ?? [];
   if (members === undefined || backends === undefined) throw new Error(`"${text}" is no size: MEMBERSxBACKENDS`);
   const isTooLarge = Number(members) * (Number(members) + Number(backends)) > HELD_MAX;
-  return { members: Number(members), backends: Number(backends), wholeMembers: isTooLarge ? WHOLE_MEMBERS : null };
+  return { members: Number(members), backends: Number(backends), wholeMembers: isTooLarge ? Math.min(WHOLE_MEMBERS, Math.floor(WHOLE_BACKENDS / Number(backends))) : null };
 }
 
 /** Of an earlier run under the same name, those of other sizes. */
