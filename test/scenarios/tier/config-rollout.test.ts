@@ -87,6 +87,8 @@ test('an edit of one proxy’s file is a publish; one that does not follow the t
   const [a, b] = (await tier.up(['a', 'b'], config('one'))) as [WeirProcess, WeirProcess];
   await a.edit(config('two'));
   await allAnswer([a, b], 'two');
+  // Its workers answer by a version a moment before it says so, and what it says next is to be about the edit.
+  await b.line(({ text, version }) => text === 'config runs' && version === 2);
   // b's file still is version 1.
   const refused = await b.edit(config('three'));
   expect(refused).toMatchObject({ text: expect.stringMatching(/^config refused/), reason: expect.stringContaining('it was edited from version 1') });
