@@ -32,7 +32,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const one of opened.splice(0)) one.stop();
   await Promise.all([...joined.splice(0), ...running.splice(0)].map((one) => one.stop()));
-  await rm(folder, { recursive: true });
+  // What a proxy was told by another it may still be writing down.
+  await rm(folder, { recursive: true, maxRetries: 20 });
 });
 
 /** `tier`: which member of which store it is; absent: a tier of one. */

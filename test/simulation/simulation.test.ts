@@ -33,6 +33,7 @@ describe('a tier to which everything happens', () => {
     { seed: 1_001_633, members: 3, what: 'one that adopts has read the history it leaves' },
     { seed: 1_012_584, members: 2, what: 'a failover loses the config itself while all are away' },
     { seed: 1_013_443, members: 4, what: 'a member settles whose clock is behind' },
+    { seed: 3_000_380, members: 5, what: 'a member that settles sees a primary go of which the tier had just told it' },
     { seed: 700_296, members: 5, what: 'a connected member hears of a new primary late, since the probers are not heard' },
   ])('$what (seed $seed)', async ({ seed, members }) => {
     const options = { seed, members, backends: 4, stormMs: STORM_MS };

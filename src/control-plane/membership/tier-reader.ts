@@ -5,8 +5,9 @@
  *
  * Hand-over: everything is read; for a lease of unbroken good answers the own
  * view of members and backends holds, with what this proxy goes on to see, but
- * for verdicts given since; then the store's word is taken as it is then. "Read" is by epochs where those hold and
- * by digests always: a copy found to be what the store has is not fetched anew.
+ * for verdicts given since, the later of the two; then the store's word is
+ * taken as it is then. "Read" is by epochs where those hold and by digests
+ * always: a copy found to be what the store has is not fetched anew.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
@@ -54,8 +55,8 @@ export class TierReader {
   #isCurrent = false;
   /** Settling: everything has been read once since that began. */
   #hasRead = false;
-  /** Settling: checks on which the tier has given a verdict since that began, as far as it was heard. */
-  readonly #givenSince = new Set<string>();
+  /** Settling: checks on which the tier has given a verdict since that began, by the wall time at which it was heard here. */
+  readonly #givenMs = new Map<string, number>();
   /** When the reading of the whole goes on. A call that is made anyway brings a page as well. */
   #fullReadMs = 0;
 
@@ -98,7 +99,7 @@ export class TierReader {
 
   handOver(reason: string): void {
     this.#hasRead = false;
-    this.#givenSince.clear();
+    this.#givenMs.clear();
     this.#options.outbox.sayAgain();
     this.#options.phases.settle(reason);
   }
@@ -125,14 +126,14 @@ export class TierReader {
     return this.#nextInMs(answer, news);
   }
 
-  /** Settling: what this prober has just concluded is its own view, unless the tier has given a verdict since that began. */
+  /** Settling: what this prober concludes is its own view, unless the tier has given a verdict later than that. It may be said again. */
   conclude({ check, verdict, reason, atMs }: VerdictReport): void {
     if (verdict === null) return;
     const { events, id } = this.#options;
     const text = this.#sync.verdicts.get(check);
     const entry = text === null ? null : parseVerdict(check, text);
     if (entry?.verdict === verdict) events.onVerdict(check, entry);
-    else if (!this.#givenSince.has(check)) events.onVerdict(check, { check, verdict, reason, atMs, by: [id] });
+    else if (atMs > (this.#givenMs.get(check) ?? Number.NEGATIVE_INFINITY)) events.onVerdict(check, { check, verdict, reason, atMs, by: [id] });
   }
 
   /** A message. Returns in how long it calls for a call; null: it does not. `isBusy`: a call is in flight. */
@@ -165,10 +166,10 @@ export class TierReader {
   }
 
   #handOn(verdicts: SyncNews['verdicts']['entries']): void {
-    const { phases } = this.#options;
+    const { phases, clock } = this.#options;
     this.view.changeRecords(verdicts);
     if (phases.phase === 'connected') this.view.changeVerdicts(verdicts);
-    else if (phases.phase === 'settling' && this.#hasRead) for (const check of this.view.changeNewVerdicts(verdicts, phases.sinceWallMs)) this.#givenSince.add(check);
+    else if (phases.phase === 'settling' && this.#hasRead) for (const check of this.view.changeNewVerdicts(verdicts, phases.sinceWallMs)) this.#givenMs.set(check, clock.wallMs());
   }
 
   /** Nothing is left to read, and the copies are what the store has. */

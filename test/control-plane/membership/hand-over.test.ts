@@ -162,7 +162,7 @@ describe('the hand-over', () => {
     expect(a!.verdicts.get('x')).toBe('up');
   });
 
-  it('goes on seeing: what it concludes itself is its view, unless a verdict was given since', async () => {
+  it('goes on seeing: what it concludes itself is its view, unless a verdict was given later than that', async () => {
     const [a, b, c] = await cutOff();
     for (const { link } of [b!, c!]) link.report(report('y', 'up', now()));
     a!.way.away = null;
@@ -175,8 +175,11 @@ describe('the hand-over', () => {
     expect(a!.verdicts.get('own')).toBe('down');
     a!.link.report(report('own', null, now()));
     expect(a!.verdicts.get('own')).toBe('down');
-    a!.link.report(report('y', 'up', now()));
+    // Said again while it contradicts the tier, and then concluded anew.
+    a!.link.report(report('y', 'up', now() - 1000));
     expect(a!.verdicts.get('y')).toBe('down');
+    a!.link.report(report('y', 'up', now()));
+    expect(a!.verdicts.get('y')).toBe('up');
   });
 
   it('does not take for new what others concluded before and now say again', async () => {
