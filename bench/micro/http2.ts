@@ -63,14 +63,16 @@ function decode(decoder: HpackDecoder, block: Buffer): void {
 
 const encoder = new HpackEncoder();
 const decoder = new HpackDecoder(4096);
-const blocks = [1, 2, 3].map(() => {
+// Until each field has found a place where the encoder knows it again.
+const blocks = Array.from({ length: 8 }, () => {
   const out = new OutBytes();
   encode(encoder, request, out);
   return Buffer.from(out.bytes.subarray(0, out.length));
 });
 for (const block of blocks) decode(decoder, block);
 best(`request, new (${blocks[0]!.length} bytes)`, () => decode(decoder, blocks[0]!));
-best(`request, known (${blocks[2]!.length} bytes)`, () => decode(decoder, blocks[2]!));
+const known = blocks.at(-1)!;
+best(`request, known (${known.length} bytes)`, () => decode(decoder, known));
 
 const lines = answer.map(([name, value]) => ({ line: Buffer.from(`${name}: ${value}`, 'latin1'), end: name.length }));
 const out = new OutBytes(64 * 1024);

@@ -52,7 +52,8 @@ export abstract class Http2Connection extends Deadline implements OutputOwner {
   protected lastServed = 0;
   readonly #abuse = new Http2Abuse();
   #wait: number = WAIT.none;
-  readonly #remembered = new Int32Array(REMEMBERED_MAX);
+  /** Made with the first: most connections never have one. */
+  #remembered: Int32Array | null = null;
   #rememberedCount = 0;
   /** The wheel's tick when it came to rest. */
   #restTick: number;
@@ -158,11 +159,11 @@ export abstract class Http2Connection extends Deadline implements OutputOwner {
   }
 
   protected remember(id: number): void {
-    this.#remembered[this.#rememberedCount++ % REMEMBERED_MAX] = id;
+    (this.#remembered ??= new Int32Array(REMEMBERED_MAX))[this.#rememberedCount++ % REMEMBERED_MAX] = id;
   }
 
   protected isRemembered(id: number): boolean {
-    return this.#remembered.includes(id);
+    return this.#remembered !== null && this.#remembered.includes(id);
   }
 
   protected endStreams(code: ErrorCode): void {

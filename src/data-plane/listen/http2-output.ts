@@ -43,6 +43,7 @@ const URGENCIES = 8;
 const FRAMES_BEFORE_LEAST = 8;
 
 const NO_BYTES = Buffer.alloc(0);
+const NONE_WAITING: BodySource[][] = [];
 /** Buffers nobody uses; a connection has one only while there is something in it. */
 const spare: Buffer[] = [];
 const spareLarge: Buffer[] = [];
@@ -79,7 +80,8 @@ export class Http2Output implements TurnWriter {
   #inFlight: Buffer = NO_BYTES;
   #inFlightLength = 0;
   #isEnding = false;
-  readonly #waiting: BodySource[][] = Array.from({ length: URGENCIES }, () => []);
+  /** By urgency; made when one has to wait. */
+  #waiting: BodySource[][] = NONE_WAITING;
   #waitingCount = 0;
   #framesSinceLeast = 0;
 
@@ -133,6 +135,7 @@ export class Http2Output implements TurnWriter {
 
   #wait(source: BodySource): void {
     source.isWaiting = true;
+    if (this.#waiting === NONE_WAITING) this.#waiting = Array.from({ length: URGENCIES }, () => []);
     this.#waiting[source.urgency]!.push(source);
     this.#waitingCount++;
   }

@@ -22,6 +22,7 @@ export interface EntrySink extends FieldSink {
 /** An integer takes at most so many bytes behind its prefix: no length or index is near 2^28. */
 const INTEGER_BYTES_MAX = 4;
 const SCRATCH_BYTES = 64 * 1024;
+const NO_BYTES = Buffer.alloc(0);
 
 /** Where coded strings are decoded to, a name and behind it a value; module-wide, because a decode is never interrupted. */
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -31,7 +32,7 @@ export class HpackDecoder {
   readonly #sizeLimit: number;
   // The string or integer last read.
   #pos = 0;
-  #bytes: Buffer = scratch;
+  #bytes: Buffer = NO_BYTES;
   #start = 0;
   #end = 0;
   #scratchLength = 0;
@@ -56,6 +57,8 @@ export class HpackDecoder {
       // A new size stands before the first field (§4.2).
       mayResize &&= isResize;
     }
+    // The bytes may be a small part of what the runtime reads many connections into.
+    this.#bytes = NO_BYTES;
     return true;
   }
 

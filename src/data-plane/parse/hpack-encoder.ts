@@ -3,8 +3,9 @@
  * enters the table the second time it is seen, so that what differs in every
  * answer does not drive out what is always the same. Only what enters the table
  * is coded by Huffman: it is coded once, and everything else would be each time.
+ * What it keeps beside the table begins small: few connections have many answers.
  */
-import { copyBytes } from './bytes.ts';
+import { COLON, copyBytes } from './bytes.ts';
 import { hashStep, HASH_START } from './field-names.ts';
 import { encodeHuffman, huffmanLength } from './hpack-huffman.ts';
 import { STATIC_COUNT, staticNameIndex, staticStatusIndex, STATUS_NAME_INDEX } from './hpack-static-table.ts';
@@ -15,10 +16,22 @@ import type { OutBytes } from './out-bytes.ts';
 export const ENCODER_TABLE_BYTES_MAX = 4096;
 /** A larger field would drive out too many others. */
 const ADDED_BYTES_MAX = 1024;
-/** Hashes last seen, and numbers of entries, by the hash's lowest bits. */
+/** Hashes last seen, and numbers of entries, by the hash's lowest bits: so many of each at first, and once so many hashes have taken another's place. */
+const FIRST_SLOTS = 64;
 const SLOTS = 256;
+const TAKEN_MAX = 4;
+/**
+ * What a slot has is in four bytes, each in a part of its own: 8 bits of each
+ * number, for the table has no more entries; 16 of the hash, since a field that
+ * is taken for another enters the table too early, and that is all.
+ */
+const PARTS = 4;
+const NO_SLOTS = new Uint8Array(PARTS);
 /** A length's prefix and its further bytes, twice, and the field's first byte. */
 const FIELD_OVERHEAD_BYTES = 16;
+
+/** Its product has what differs in its highest bits. */
+const HASH_SPREAD = 0x9e3779b1;
 
 const LITERAL = 0x00;
 const NEVER_INDEXED = 0x10;
@@ -39,11 +52,19 @@ export class HpackEncoder {
   /** A change of the table's size that is still to be told: the smallest and the last (§4.2); -1: none. */
   #smallestSize = -1;
   #lastSize = ENCODER_TABLE_BYTES_MAX;
-  readonly #seen = new Int32Array(SLOTS);
-  /** Numbers of entries, by the hash of the whole field. */
-  readonly #numbers = new Int32Array(SLOTS);
-  /** The same by a few of its bytes, which usually suffice to find it. */
-  readonly #likelyNumbers = new Int32Array(SLOTS);
+  /** In each part. */
+  #slotCount = 1;
+  #taken = 0;
+  /**
+   * Numbers of entries by the hash of the whole field, then the same by a few
+   * of its bytes, which usually suffice to find it, then hashes seen, in halves.
+   */
+  #slots: Uint8Array = NO_SLOTS;
+
+  /** What it holds beside its own objects. */
+  get heldBytes(): number {
+    return this.table.heldBytes + (this.#slotCount === 1 ? 0 : this.#slots.length);
+  }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   setTableSize(offered: number): void {
@@ -93,30 +114,65 @@ export class HpackEncoder {
       const hash = takeName(name, nameStart, nameEnd);
       return putLiteral(out, isSecret ? NEVER_INDEXED : LITERAL, hash, nameEnd - nameStart, bytes, valueStart, valueEnd);
     }
-    const slot = likelySlot(name, nameStart, nameEnd, bytes, valueStart, valueEnd);
-    const number = this.#likelyNumbers[slot]!;
+    const likely = this.#slotCount + (likelyHash(name, nameStart, nameEnd, bytes, valueStart, valueEnd) & (this.#slotCount - 1));
+    const number = this.#numberAt(likely);
     if (this.#isField(number, name, nameStart, nameEnd, bytes, valueStart, valueEnd)) this.#putIndex(out, number);
-    else this.#putUnlikely(out, slot, name, nameStart, nameEnd, bytes, valueStart, valueEnd);
+    else this.#putUnlikely(out, name, nameStart, nameEnd, bytes, valueStart, valueEnd);
   }
 
   /** Not where it is likely to be: it is new, or another one has that slot. */
-  #putUnlikely(out: OutBytes, likely: number, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): void {
+  #putUnlikely(out: OutBytes, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): void {
+    if (this.#slotCount === 1 || (this.#taken > TAKEN_MAX && this.#slotCount < SLOTS)) this.#addSlots();
+    const count = this.#slotCount;
+    const slots = this.#slots;
     const nameLength = nameEnd - nameStart;
     const nameHash = takeName(name, nameStart, nameEnd);
-    let hash = hashStep(nameHash, 58);
-    for (let i = valueStart; i < valueEnd; i++) hash = hashStep(hash, bytes[i]!);
-    const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
-    const number = this.#numbers[slot]!;
+    const hash = valueHash(nameHash, bytes, valueStart, valueEnd);
+    const slot = slotOf(hash) & (count - 1);
+    const likely = count + (likelyHash(name, nameStart, nameEnd, bytes, valueStart, valueEnd) & (count - 1));
+    const number = this.#numberAt(slot);
     if (this.#isField(number, name, nameStart, nameEnd, bytes, valueStart, valueEnd)) {
-      this.#likelyNumbers[likely] = number;
+      slots[likely] = number;
       return this.#putIndex(out, number);
     }
-    const isAdded = this.#seen[slot] === hash && nameLength + valueEnd - valueStart + ENTRY_OVERHEAD_BYTES <= this.table.sizeMax;
-    this.#seen[slot] = hash;
+    const tag = Math.imul(hash, HASH_SPREAD);
+    // Never 0, which is where nothing was seen.
+    const high = (tag >>> 24) | 1;
+    const low = (tag >>> 16) & 0xff;
+    const at = 2 * count + slot;
+    const isSeen = slots[at] === high && slots[at + count] === low;
+    if (!isSeen && slots[at] !== 0) this.#taken++;
+    slots[at] = high;
+    slots[at + count] = low;
+    const isAdded = isSeen && nameLength + valueEnd - valueStart + ENTRY_OVERHEAD_BYTES <= this.table.sizeMax;
     putLiteral(out, isAdded ? ADDED : LITERAL, nameHash, nameLength, bytes, valueStart, valueEnd);
     if (!isAdded) return;
     this.table.add(nameBytes, 0, nameLength, bytes, valueStart, valueEnd);
-    this.#numbers[slot] = this.#likelyNumbers[likely] = this.table.added;
+    slots[slot] = slots[likely] = this.table.added;
+  }
+
+  /** Of the numbers that entries may have now, the one with these last 8 bits. */
+  #numberAt(slot: number): number {
+    const { added } = this.table;
+    return (added - ((added - this.#slots[slot]!) & 0xff)) | 0;
+  }
+
+  /** Of a hash that was seen two bits of its slot are not known: it is put in all it may have. */
+  #addSlots(): void {
+    const { table } = this;
+    const former = this.#slots;
+    const formerCount = this.#slotCount;
+    const count = (this.#slotCount = formerCount === 1 ? FIRST_SLOTS : SLOTS);
+    this.#slots = new Uint8Array(PARTS * count);
+    if (formerCount > 1) for (let part = 2; part < PARTS; part++) for (let at = part * count; at < (part + 1) * count; at += formerCount) this.#slots.set(former.subarray(part * formerCount, (part + 1) * formerCount), at);
+    for (let i = table.count - 1; i >= 0; i--) {
+      const number = (table.added - i) | 0;
+      const { bytes } = table;
+      const [nameStart, nameEnd, valueStart, valueEnd] = [table.nameStart(number), table.nameEnd(number), table.valueStart(number), table.valueEnd(number)];
+      const hash = valueHash(takeName(bytes, nameStart, nameEnd), bytes, valueStart, valueEnd);
+      this.#slots[slotOf(hash) & (count - 1)] = number;
+      this.#slots[count + (likelyHash(bytes, nameStart, nameEnd, bytes, valueStart, valueEnd) & (count - 1))] = number;
+    }
   }
 
   #putIndex(out: OutBytes, number: number): void {
@@ -151,11 +207,23 @@ function isSame(held: Buffer, at: number, bytes: Buffer, start: number, length: 
 }
 
 /** By the lengths and the bytes that fields are most likely to differ in: the ends. */
-function likelySlot(name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): number {
+function likelyHash(name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): number {
   let hash = Math.imul(nameEnd - nameStart, 31) + valueEnd - valueStart;
   if (nameEnd > nameStart) hash = Math.imul(hash, 31) + LOWER[name[nameStart]!]! + (LOWER[name[nameEnd - 1]!]! << 3);
   if (valueEnd > valueStart) hash = Math.imul(hash, 31) + bytes[valueStart]! + (bytes[(valueStart + valueEnd) >> 1]! << 2) + (bytes[valueEnd - 1]! << 4);
-  return (hash ^ (hash >>> 8)) & (SLOTS - 1);
+  return hash ^ (hash >>> 8);
+}
+
+/** Of a whole field; `nameHash` is that of its name. */
+function valueHash(nameHash: number, bytes: Buffer, start: number, end: number): number {
+  let hash = hashStep(nameHash, COLON);
+  for (let i = start; i < end; i++) hash = hashStep(hash, bytes[i]!);
+  return hash;
+}
+
+/** Its lowest bits are the slot. */
+function slotOf(hash: number): number {
+  return hash ^ (hash >>> 13);
 }
 
 /** The name goes to `nameBytes`, in lower case; returns its hash. */

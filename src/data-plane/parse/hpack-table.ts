@@ -4,6 +4,9 @@
  * holds no more memory than its size says. They stand there as lines of
  * HTTP/1.1, one behind the other: entries that are named in the order they were
  * added in, as most clients do, are one run of lines, which is one copy.
+ *
+ * Buffer and slots grow with what is in the table, and an empty one has
+ * neither: most connections are idle, and most tables small.
  */
 import { COLON, copyBytes, CR, LF, SPACE } from './bytes.ts';
 
@@ -11,8 +14,20 @@ import { COLON, copyBytes, CR, LF, SPACE } from './bytes.ts';
 export const ENTRY_OVERHEAD_BYTES = 32;
 /** `: ` and CR LF: less than that overhead, so the lines fit where the size allows their entries. */
 const LINE_OVERHEAD_BYTES = 4;
+const FIRST_BYTES = 256;
+const FIRST_SLOTS = 8;
 
 const NO_BYTES = Buffer.alloc(0);
+
+// Of an entry, in its slot: one array of four costs a quarter of what four cost.
+const NAME_START = 0;
+const NAME_END = 1;
+const VALUE_END = 2;
+const MARK = 3;
+/** A slot's fields, as a power of two. */
+const SLOT_BITS = 2;
+/** Of all tables that are empty: read by who asks for what is not there, never written. */
+const NO_SLOTS = new Int32Array(1 << SLOT_BITS);
 
 export class HpackTable {
   /** The lines; views of it are stale after the next `add`. */
@@ -28,49 +43,45 @@ export class HpackTable {
   #sizeMax: number;
   readonly #capacity: number;
   /** Slots less one: a power of two, because a remainder of large numbers costs more than all else here. */
-  readonly #mask: number;
+  #mask = 0;
   #end = 0;
-  // By number of the entry.
-  readonly #nameStart: Int32Array;
-  readonly #nameEnd: Int32Array;
-  readonly #valueEnd: Int32Array;
-  readonly #marks: Uint8Array;
+  /** By number of the entry. */
+  #slots = NO_SLOTS;
 
   /** `capacity`: the most that `resize` may ever ask for. */
   constructor(capacity: number) {
     this.#capacity = this.#sizeMax = capacity;
-    const slots = 2 ** Math.ceil(Math.log2(Math.floor(capacity / ENTRY_OVERHEAD_BYTES) + 1));
-    this.#mask = slots - 1;
-    this.#nameStart = new Int32Array(slots);
-    this.#nameEnd = new Int32Array(slots);
-    this.#valueEnd = new Int32Array(slots);
-    this.#marks = new Uint8Array(slots);
   }
 
   get sizeMax(): number {
     return this.#sizeMax;
   }
 
+  /** What it holds beside its own object. */
+  get heldBytes(): number {
+    return this.bytes.length + (this.#slots === NO_SLOTS ? 0 : this.#slots.byteLength);
+  }
+
   /** The line begins here, too. */
   nameStart(number: number): number {
-    return this.#nameStart[number & this.#mask]!;
+    return this.#slots[((number & this.#mask) << SLOT_BITS) | NAME_START]!;
   }
   nameEnd(number: number): number {
-    return this.#nameEnd[number & this.#mask]!;
+    return this.#slots[((number & this.#mask) << SLOT_BITS) | NAME_END]!;
   }
   valueStart(number: number): number {
-    return this.#nameEnd[number & this.#mask]! + 2;
+    return this.#slots[((number & this.#mask) << SLOT_BITS) | NAME_END]! + 2;
   }
   valueEnd(number: number): number {
-    return this.#valueEnd[number & this.#mask]!;
+    return this.#slots[((number & this.#mask) << SLOT_BITS) | VALUE_END]!;
   }
 
   /** What the reader of the fields has found out about the entry, in its own words; 0: nothing yet. */
   mark(number: number): number {
-    return this.#marks[number & this.#mask]!;
+    return this.#slots[((number & this.#mask) << SLOT_BITS) | MARK]!;
   }
   setMark(number: number, mark: number): void {
-    this.#marks[number & this.#mask] = mark;
+    this.#slots[((number & this.#mask) << SLOT_BITS) | MARK] = mark;
   }
 
   /** The entry is still in the table. */
@@ -91,20 +102,22 @@ export class HpackTable {
     this.#evictTo(this.#sizeMax - size);
     if (size > this.#sizeMax) return;
     this.#makeRoom(length + LINE_OVERHEAD_BYTES);
+    if (this.count === this.#slots.length >> SLOT_BITS || this.#slots === NO_SLOTS) this.#addSlots();
     const { bytes } = this;
+    const slots = this.#slots;
     this.added = (this.added + 1) | 0;
-    const slot = this.added & this.#mask;
-    this.#nameStart[slot] = this.#end;
+    const slot = (this.added & this.#mask) << SLOT_BITS;
+    slots[slot | NAME_START] = this.#end;
     let at = copyBytes(name, nameStart, nameEnd, bytes, this.#end);
-    this.#nameEnd[slot] = at;
+    slots[slot | NAME_END] = at;
     bytes[at++] = COLON;
     bytes[at++] = SPACE;
     at = copyBytes(value, valueStart, valueEnd, bytes, at);
-    this.#valueEnd[slot] = at;
+    slots[slot | VALUE_END] = at;
     bytes[at++] = CR;
     bytes[at++] = LF;
     this.#end = at;
-    this.#marks[slot] = 0;
+    slots[slot | MARK] = 0;
     this.count++;
     this.size += size;
   }
@@ -117,17 +130,35 @@ export class HpackTable {
     }
   }
 
-  /** Twice the capacity, so that the live half is moved to the front only once in a while. */
+  /** Each entry goes to the slot that its number has among more of them. */
+  #addSlots(): void {
+    const former = this.#slots;
+    const formerMask = this.#mask;
+    const count = former === NO_SLOTS ? FIRST_SLOTS : (formerMask + 1) * 2;
+    this.#slots = new Int32Array(count << SLOT_BITS);
+    this.#mask = count - 1;
+    for (let i = 0; i < this.count; i++) {
+      const number = this.added - i;
+      const from = (number & formerMask) << SLOT_BITS;
+      this.#slots.set(former.subarray(from, from + (1 << SLOT_BITS)), (number & this.#mask) << SLOT_BITS);
+    }
+  }
+
+  /** The live lines are never more than half of a buffer that is full, so that they are moved to its front only once in a while. */
   #makeRoom(length: number): void {
-    if (this.bytes.length === 0) this.bytes = Buffer.allocUnsafeSlow(this.#capacity * 2);
     if (this.#end + length <= this.bytes.length) return;
     const from = this.count === 0 ? this.#end : this.nameStart(this.added - this.count + 1);
-    this.bytes.copyWithin(0, from, this.#end);
+    const needed = 2 * (this.#end - from + length);
+    const { bytes } = this;
+    if (needed > bytes.length && bytes.length < this.#capacity * 2) {
+      this.bytes = Buffer.allocUnsafeSlow(Math.min(this.#capacity * 2, Math.max(FIRST_BYTES, needed, bytes.length * 2)));
+      bytes.copy(this.bytes, 0, from, this.#end);
+    } else bytes.copyWithin(0, from, this.#end);
     for (let i = 0; i < this.count; i++) {
-      const slot = (this.added - i) & this.#mask;
-      this.#nameStart[slot]! -= from;
-      this.#nameEnd[slot]! -= from;
-      this.#valueEnd[slot]! -= from;
+      const slot = ((this.added - i) & this.#mask) << SLOT_BITS;
+      this.#slots[slot | NAME_START]! -= from;
+      this.#slots[slot | NAME_END]! -= from;
+      this.#slots[slot | VALUE_END]! -= from;
     }
     this.#end -= from;
   }

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+import v8 from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HpackDecoder, type FieldSink } from '../../../src/data-plane/parse/hpack-decoder.ts';
@@ -100,6 +102,66 @@ describe('the table', () => {
     const decoder = new HpackDecoder(40);
     expect(decode(decoder, hex('4003 616263 0131 7e 0132 7e 0133'))).toEqual(['abc: 1', 'abc: 2', 'abc: 3']);
     expect(tableOf(decoder)).toEqual(['abc: 3']);
+  });
+});
+
+describe('what a table holds', () => {
+  const encoded = (encoder: HpackEncoder, text: string): Buffer => {
+    const out = new OutBytes(16);
+    const line = Buffer.from(text, 'latin1');
+    const colon = text.indexOf(': ');
+    encoder.field(out, line, 0, colon, colon + 2, line.length);
+    return Buffer.from(out.bytes.subarray(0, out.length));
+  };
+
+  it('is nothing before the first entry, and little with few', () => {
+    const encoder = new HpackEncoder();
+    const { table } = new HpackDecoder(4096);
+    expect([encoder.heldBytes, table.heldBytes]).toEqual([0, 0]);
+    encoded(encoder, 'server: nginx');
+    expect(encoder.heldBytes).toBeLessThanOrEqual(256);
+    expect(encoder.table.heldBytes).toBe(0);
+    for (let i = 0; i < 5; i++) table.add(Buffer.from('accept-language'), 0, 15, Buffer.from('en-GB,en;q=0.9,de;q=0.8'), 0, 23);
+    expect(table.heldBytes).toBeLessThanOrEqual(1024);
+  });
+
+  it('grows to all that fits, and entries are found on', () => {
+    const encoder = new HpackEncoder();
+    const decoder = new HpackDecoder(4096);
+    const fields = Array.from({ length: 150 }, (_, i) => `n${i}: v`);
+    for (const field of fields) for (let i = 0; i < 4; i++) expect(decode(decoder, encoded(encoder, field))).toEqual([field]);
+    expect(tableOf(decoder)).toEqual(fields.slice(-encoder.table.count).reverse());
+    expect(encoder.table.count).toBeGreaterThan(100);
+    const found = fields.slice(-encoder.table.count).filter((field) => encoded(encoder, field).length <= 2);
+    expect(found.length).toBeGreaterThan(60);
+    expect(encoder.heldBytes).toBeLessThanOrEqual(16 * 1024);
+  });
+
+  it('is what repeats, whatever else changes from answer to answer', () => {
+    const encoder = new HpackEncoder();
+    const stable = Array.from({ length: 10 }, (_, i) => `field-${i}: value ${i}`);
+    let lengths: number[] = [];
+    for (let answer = 0; answer < 30; answer++) {
+      encoded(encoder, `date: Mon, 21 Oct 2013 20:13:${answer} GMT`);
+      encoded(encoder, `etag: ${answer * 7919}`);
+      lengths = stable.map((field) => encoded(encoder, field).length);
+    }
+    expect(lengths).toEqual(stable.map(() => 1));
+  });
+
+  it('is not the bytes of the last block', async () => {
+    v8.setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const decoder = new HpackDecoder(4096);
+    const read = ((): WeakRef<ArrayBufferLike> => {
+      const block = Buffer.concat([hex('0001 6101 62')], 64 * 1024).subarray(0, 5);
+      expect(decode(decoder, block)).toEqual(['a: b']);
+      return new WeakRef(block.buffer);
+    })();
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    expect(read.deref()).toBeUndefined();
+    expect(decoder.table.count).toBe(0);
   });
 });
 
