@@ -280,7 +280,7 @@ export class Http1Connection extends Deadline implements Aged<Http1Connection>, 
     const { headerBytesMax } = this.#headLimits;
     let start = from;
     while (true) {
-      const next = parseResponseHead(bytes, start, end, this.#headLimits, sharedHead);
+      const next = parseResponseHead(bytes, start, end, this.#headLimits, sharedHead, this.#read.view);
       if (next === INCOMPLETE) return this.#read.hold(start, end);
       if (next < 1) return this.#fail(next === HEAD_TOO_LARGE ? 'response-head-too-large' : 'response-malformed', 'the head of the answer');
       if (sharedHead.status >= 200) return this.#beginBody(start, next, end);

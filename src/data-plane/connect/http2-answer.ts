@@ -6,6 +6,7 @@
  */
 import { HEADROOM, TAILROOM } from './read-buffer.ts';
 import type { BodyKind } from '../exchange.ts';
+import { copyBytes } from '../parse/bytes.ts';
 import type { ResponseHead } from '../parse/response-head.ts';
 import type { Http2Request } from './http2-request.ts';
 
@@ -75,7 +76,7 @@ export class StreamAnswer {
   putData(out: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
     let to = at;
     if (this.#setsChunks) to += out.write(`${(end - start).toString(16)}\r\n`, to, 'latin1');
-    to += bytes.copy(out, to, start, end);
+    to = copyBytes(bytes, start, end, out, to);
     if (!this.#setsChunks) return to;
     out[to++] = 13;
     out[to++] = 10;

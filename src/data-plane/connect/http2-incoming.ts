@@ -10,7 +10,7 @@ import { FLAG, FRAME, H2_ERROR, SETTING, uint32 } from '../parse/http2-frames.ts
 import { Http2FrameReader, type FrameTarget } from '../parse/http2-frame-reader.ts';
 import { HpackDecoder } from '../parse/hpack-decoder.ts';
 import { OutBytes } from '../parse/out-bytes.ts';
-import { parseResponseHead, ResponseHead } from '../parse/response-head.ts';
+import { parseListedAnswer, parseResponseHead, ResponseHead } from '../parse/response-head.ts';
 import { CHUNK_OVERHEAD_BYTES } from './http2-answer.ts';
 import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, type Http2Connection } from './http2-connection.ts';
 import type { Http2Request } from './http2-request.ts';
@@ -159,7 +159,8 @@ export class Http2Incoming implements FrameTarget {
   #onHead(request: Http2Request, isLast: boolean, hasNone: boolean): void {
     const answer = this.#answer;
     const headEnd = answer.length;
-    const next = parseResponseHead(answer.bytes, HEADROOM, headEnd, request.limits, sharedHead);
+    sharedHead.fields = fields.lines;
+    const next = parseListedAnswer(answer.bytes, HEADROOM, headEnd, request.limits, sharedHead, fields.listedEnd);
     if (next !== headEnd) return this.#refuse(request, 'the head of the answer', H2_ERROR.protocolError);
     if (sharedHead.status < 200) {
       if (isLast) return this.#refuse(request, 'an interim answer that ends the stream', H2_ERROR.protocolError);

@@ -6,6 +6,7 @@
 import { equalsWord, latin1, SPACE } from '../parse/bytes.ts';
 import { FieldLines, scanFieldLines } from '../parse/field-lines.ts';
 import { FIELD } from '../parse/field-names.ts';
+import { KnownLines } from '../parse/known-lines.ts';
 import type { HpackEncoder } from '../parse/hpack-encoder.ts';
 import type { OutBytes } from '../parse/out-bytes.ts';
 import { isKeyField } from './http2-websocket.ts';
@@ -22,6 +23,12 @@ const HTTP_END = 33;
 const HTTPS_END = 38;
 
 const lines = new FieldLines();
+/** Lines of requests seen before; made with the first. */
+let knownLines: KnownLines | null = null;
+/** Where the fields of a head are looked at, in the places they have in it. */
+const SCANNED_BYTES = 8 * 1024;
+const scanned = Buffer.allocUnsafeSlow(SCANNED_BYTES);
+const scannedView = new DataView(scanned.buffer);
 
 /** What the head says of the body behind it. */
 export interface RequestBlock {
@@ -39,7 +46,7 @@ export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buf
   const methodEnd = bytes.indexOf(SPACE);
   const targetEnd = bytes.indexOf(SPACE, methodEnd + 1);
   const fieldsStart = bytes.indexOf(10, targetEnd) + 1;
-  block.bodyStart = scanFieldLines(bytes, fieldsStart, end, 0, lines);
+  block.bodyStart = scanFields(bytes, fieldsStart, end);
   if (methodEnd < 1 || targetEnd < 1 || block.bodyStart < 1) throw new Error('a request head of ours cannot be read');
   block.isChunked = false;
   block.contentLength = -1;
@@ -53,9 +60,21 @@ export function putRequestBlock(out: OutBytes, encoder: HpackEncoder, bytes: Buf
   const host = lines.indexOf(FIELD.host);
   if (host !== -1 && lines.valueEnd[host]! > lines.valueStart[host]!) encoder.namedField(out, PSEUDO, PATH_END, AUTHORITY_END, bytes, lines.valueStart[host]!, lines.valueEnd[host]!);
   for (let i = 0; i < lines.count; i++) {
-    if (passes(bytes, i) && !(isWebSocket && isKeyField(bytes, lines.nameStart[i]!, lines.nameEnd[i]!))) encoder.field(out, bytes, lines.nameStart[i]!, lines.nameEnd[i]!, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(bytes, i));
+    const nameStart = lines.nameStart[i]!;
+    const nameEnd = lines.nameEnd[i]!;
+    if (!passes(bytes, i) || (isWebSocket && isKeyField(bytes, nameStart, nameEnd))) continue;
+    if (lines.id[i] === FIELD.xRequestId) encoder.uniqueField(out, bytes, nameStart, nameEnd, lines.valueStart[i]!, lines.valueEnd[i]!);
+    else if (lines.known[i] !== 0) encoder.knownField(out, lines.known[i]!, bytes, nameStart, nameEnd, lines.valueStart[i]!, lines.valueEnd[i]!);
+    else encoder.field(out, bytes, nameStart, nameEnd, lines.valueStart[i]!, lines.valueEnd[i]!, isSecret(bytes, i));
   }
   return block;
+}
+
+/** The copy costs less than a view of each request's own bytes. */
+function scanFields(bytes: Buffer, start: number, end: number): number {
+  if (end > SCANNED_BYTES) return scanFieldLines(bytes, start, end, 0, lines);
+  bytes.copy(scanned, start, start, end);
+  return (knownLines ??= new KnownLines()).scan(scannedView, scanned, start, end, 0, lines);
 }
 
 function passes(bytes: Buffer, index: number): boolean {

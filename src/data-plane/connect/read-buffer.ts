@@ -49,6 +49,7 @@ export function giveBack(bytes: Buffer): void {
 export class ReadBuffer {
   #small: Buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
   bytes: Buffer = this.#small;
+  #view: DataView | null = null;
   /** Bytes of an incomplete head, kept at HEADROOM; the next read goes behind them. */
   held = 0;
   /** What the last read filled: whoever was given it may still need it, until another read comes. */
@@ -62,6 +63,11 @@ export class ReadBuffer {
   /** Where the next read's bytes will begin. */
   get readStart(): number {
     return HEADROOM + this.held;
+  }
+
+  /** Of all `bytes`, with the same places. */
+  get view(): DataView {
+    return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length));
   }
 
   /** The view to read into, if it is another than before. */
@@ -150,6 +156,7 @@ export class ReadBuffer {
 
   #use(bytes: Buffer): void {
     this.bytes = bytes;
+    this.#view = null;
     this.#isViewStale = true;
   }
 }

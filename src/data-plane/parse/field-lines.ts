@@ -18,6 +18,8 @@ export class FieldLines {
   readonly valueEnd = new Int32Array(FIELD_COUNT_LIMIT);
   /** Number of the name (FIELD in field-names.ts). */
   readonly id = new Uint8Array(FIELD_COUNT_LIMIT);
+  /** Of a line that was seen before, as it stands there, the id it has (known-lines.ts); 0: none. */
+  readonly known = new Float64Array(FIELD_COUNT_LIMIT);
 
   /** One more, which was found otherwise than by a scan. Of more than fit the number is kept alone. */
   add(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
@@ -28,6 +30,7 @@ export class FieldLines {
     this.valueStart[index] = valueStart;
     this.valueEnd[index] = valueEnd;
     this.id[index] = id;
+    this.known[index] = 0;
   }
 
   /** Index of the first field with this number, or -1. */
@@ -39,12 +42,12 @@ export class FieldLines {
 
 /**
  * Scans field lines from `start` to the empty line, and puts them behind the
- * `listed` that `out` has already. Returns the position after
- * the empty line, or INCOMPLETE, MALFORMED, HEAD_TOO_LARGE (too many fields).
+ * `listed` that `out` has already; `stopAt`: no further than so many. Returns
+ * the position after the empty line, or the last of those, or INCOMPLETE, MALFORMED, HEAD_TOO_LARGE (too many fields).
  * Folded lines, a space before the colon, bare CR, bare LF, NUL and other
  * control bytes are malformed (RFC 9112 §2.2, §5.1, §5.2; RFC 9110 §5.5).
  */
-export function scanFieldLines(bytes: Uint8Array, start: number, end: number, countMax: number, out: FieldLines, listed = 0): number {
+export function scanFieldLines(bytes: Uint8Array, start: number, end: number, countMax: number, out: FieldLines, listed = 0, stopAt = FIELD_COUNT_LIMIT + 1): number {
   let pos = start;
   let count = listed;
   const most = countMax === 0 || countMax > FIELD_COUNT_LIMIT ? FIELD_COUNT_LIMIT : countMax;
@@ -72,6 +75,7 @@ export function scanFieldLines(bytes: Uint8Array, start: number, end: number, co
     out.nameStart[count] = nameStart;
     out.nameEnd[count] = pos;
     out.id[count] = fieldId(bytes, nameStart, pos, hash);
+    out.known[count] = 0;
     pos++;
     while (pos < end && (bytes[pos] === SPACE || bytes[pos] === TAB)) pos++;
     const valueStart = pos;
@@ -85,6 +89,9 @@ export function scanFieldLines(bytes: Uint8Array, start: number, end: number, co
     out.valueEnd[count] = valueEnd;
     count++;
     pos += 2;
+    if (count !== stopAt) continue;
+    out.count = count;
+    return pos;
   }
 }
 

@@ -27,6 +27,9 @@ const TAKEN_MAX = 4;
  */
 const PARTS = 4;
 const NO_SLOTS = new Uint8Array(PARTS);
+/** Entries of known lines, by the lowest bits of the id. A table of 4 KiB has some 60. */
+const KNOWN_SLOTS = 128;
+const KNOWN_BYTES = KNOWN_SLOTS * 12;
 /** A length's prefix and its further bytes, twice, and the field's first byte. */
 const FIELD_OVERHEAD_BYTES = 16;
 
@@ -60,10 +63,15 @@ export class HpackEncoder {
    * of its bytes, which usually suffice to find it, then hashes seen, in halves.
    */
   #slots: Uint8Array = NO_SLOTS;
+  /** And by the id of a known line; null until there is one. */
+  #known: { readonly ids: Float64Array; readonly numbers: Int32Array } | null = null;
+  /** The field last put is an entry, with this number. */
+  #isEntry = false;
+  #lastNumber = 0;
 
   /** What it holds beside its own objects. */
   get heldBytes(): number {
-    return this.table.heldBytes + (this.#slotCount === 1 ? 0 : this.#slots.length);
+    return this.table.heldBytes + (this.#slotCount === 1 ? 0 : this.#slots.length) + (this.#known === null ? 0 : KNOWN_BYTES);
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
@@ -120,6 +128,29 @@ export class HpackEncoder {
     else this.#putUnlikely(out, name, nameStart, nameEnd, bytes, valueStart, valueEnd);
   }
 
+  /** The same of a line with this id of known-lines.ts, not a secret one: where its entry is known nothing of it is looked at. */
+  knownField(out: OutBytes, id: number, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const at = id & (KNOWN_SLOTS - 1);
+    const known = this.#known;
+    if (known !== null && known.ids[at] === id && this.table.holds(known.numbers[at]!)) {
+      out.reserve(FIELD_OVERHEAD_BYTES);
+      return this.#putIndex(out, known.numbers[at]!);
+    }
+    this.#isEntry = false;
+    this.field(out, bytes, nameStart, nameEnd, valueStart, valueEnd);
+    if (!this.#isEntry) return;
+    const { ids, numbers } = (this.#known ??= { ids: new Float64Array(KNOWN_SLOTS), numbers: new Int32Array(KNOWN_SLOTS) });
+    ids[at] = id;
+    numbers[at] = this.#lastNumber;
+  }
+
+  /** A field that is another each time, which is not worth a look. */
+  uniqueField(out: OutBytes, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    out.reserve(FIELD_OVERHEAD_BYTES + nameEnd - nameStart + valueEnd - valueStart);
+    const hash = takeName(bytes, nameStart, nameEnd);
+    putLiteral(out, LITERAL, hash, nameEnd - nameStart, bytes, valueStart, valueEnd);
+  }
+
   /** Not where it is likely to be: it is new, or another one has that slot. */
   #putUnlikely(out: OutBytes, name: Buffer, nameStart: number, nameEnd: number, bytes: Buffer, valueStart: number, valueEnd: number): void {
     if (this.#slotCount === 1 || (this.#taken > TAKEN_MAX && this.#slotCount < SLOTS)) this.#addSlots();
@@ -148,7 +179,10 @@ export class HpackEncoder {
     putLiteral(out, isAdded ? ADDED : LITERAL, nameHash, nameLength, bytes, valueStart, valueEnd);
     if (!isAdded) return;
     this.table.add(nameBytes, 0, nameLength, bytes, valueStart, valueEnd);
-    slots[slot] = slots[likely] = this.table.added;
+    slots[slot] = slots[likely] = this.#lastNumber = this.table.added;
+    this.#isEntry = true;
+    // Numbers begin anew: by id an entry is not compared, so none of before may be taken for one of after.
+    if (this.table.added === 0) this.#known = null;
   }
 
   /** Of the numbers that entries may have now, the one with these last 8 bits. */
@@ -176,6 +210,8 @@ export class HpackEncoder {
   }
 
   #putIndex(out: OutBytes, number: number): void {
+    this.#isEntry = true;
+    this.#lastNumber = number;
     putInteger(out, INDEXED, 0x7f, STATIC_COUNT + 1 + ((this.table.added - number) | 0));
   }
 

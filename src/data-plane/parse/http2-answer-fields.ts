@@ -1,12 +1,13 @@
 /**
  * The fields of an HTTP/2 answer, held to RFC 9113 §8.2 and §8.3.2, and written
  * as the head of the same answer in HTTP/1.1. What comes after (the strict
- * parser of heads, rewriting, framing for the client) is one code for both.
+ * parser of heads, rewriting, framing for the client) is one code for both. The
+ * parser is told where the lines stand, since who wrote them knows it.
  * Whatever could end a line early is refused here. Pure.
  */
 import { STATUS_CODES } from 'node:http';
-import { latin1, SPACE, TOKEN_FOLDED } from './bytes.ts';
-import { FIELD_COUNT_LIMIT } from './field-lines.ts';
+import { COLON, copyBytes, CR, latin1, LF, SPACE, TOKEN_FOLDED } from './bytes.ts';
+import { FIELD_COUNT_LIMIT, FieldLines } from './field-lines.ts';
 import { FIELD, fieldId, HASH_START, hashStep } from './field-names.ts';
 import type { FieldSink } from './hpack-decoder.ts';
 import { isFieldValue } from './http2-field-value.ts';
@@ -29,6 +30,9 @@ export class AnswerFields implements FieldSink {
   status = 0;
   /** -1: it says none. */
   contentLength = -1;
+  /** The lines of a head, by their places in `out`; they end at `listedEnd`. */
+  readonly lines = new FieldLines();
+  listedEnd = 0;
   #out!: OutBytes;
   #start = 0;
   #count = 0;
@@ -41,6 +45,7 @@ export class AnswerFields implements FieldSink {
     this.isTooLarge = false;
     this.status = 0;
     this.contentLength = -1;
+    this.lines.count = 0;
     this.#out = out;
     this.#start = out.length;
     this.#count = 0;
@@ -54,7 +59,7 @@ export class AnswerFields implements FieldSink {
     const bytes = nameEnd - nameStart + valueEnd - valueStart + 4;
     this.isTooLarge = this.#out.length - this.#start + bytes > (headerBytesMax || HEADER_BYTES_LIMIT) || ++this.#count > (headerCountMax || FIELD_COUNT_LIMIT) + 1;
     if (this.isTooLarge) return;
-    if (name[nameStart] === 58) return this.#takeStatus(name, nameStart, nameEnd, value, valueStart, valueEnd);
+    if (name[nameStart] === COLON) return this.#takeStatus(name, nameStart, nameEnd, value, valueStart, valueEnd);
     if (this.status === 0 && !this.#isTrailer) return void (this.problem = 'no status');
     const id = nameId(name, nameStart, nameEnd);
     if (id === -1) return void (this.problem = 'a field name is malformed, or not in lower case');
@@ -67,9 +72,9 @@ export class AnswerFields implements FieldSink {
       case FIELD.upgrade:
         return void (this.problem = 'a field that is for one connection of HTTP/1.1');
       case FIELD.contentLength:
-        return this.#takeLength(name, nameStart, nameEnd, value, valueStart, valueEnd);
+        return this.#takeLength(id, name, nameStart, nameEnd, value, valueStart, valueEnd);
     }
-    this.#putLine(name, nameStart, nameEnd, value, valueStart, valueEnd);
+    this.#putLine(id, name, nameStart, nameEnd, value, valueStart, valueEnd);
   }
 
   /**
@@ -83,11 +88,11 @@ export class AnswerFields implements FieldSink {
     if (!this.#isTrailer) {
       if (this.status === 0) return void (this.problem = 'no status');
       if (this.contentLength === -1 && this.status >= 200 && !hasNone) {
-        const line = isLast ? EMPTY_LINE : CHUNKED_LINE;
-        out.reserve(line.length);
-        out.length += line.copy(out.bytes, out.length);
+        if (isLast) this.#putWhole(FIELD.contentLength, EMPTY_LINE, 'content-length'.length);
+        else this.#putWhole(FIELD.transferEncoding, CHUNKED_LINE, 'transfer-encoding'.length);
       }
     }
+    this.listedEnd = out.length;
     out.reserve(2);
     putLineEnd(out);
   }
@@ -108,10 +113,19 @@ export class AnswerFields implements FieldSink {
     const out = this.#out;
     const line = (statusLines[status] ??= Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`, 'latin1'));
     out.reserve(line.length);
-    out.length += line.copy(out.bytes, out.length);
+    out.length = copyBytes(line, 0, line.length, out.bytes, out.length);
   }
 
-  #takeLength(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, start: number, end: number): void {
+  /** A line of ours. */
+  #putWhole(id: number, line: Buffer, nameLength: number): void {
+    const out = this.#out;
+    const start = out.length;
+    out.reserve(line.length);
+    out.length = copyBytes(line, 0, line.length, out.bytes, start);
+    this.lines.add(id, start, start + nameLength, start + nameLength + 2, out.length - 2);
+  }
+
+  #takeLength(id: number, name: Buffer, nameStart: number, nameEnd: number, value: Buffer, start: number, end: number): void {
     let length = 0;
     for (let i = start; i < end; i++) {
       const digit = value[i]! - 48;
@@ -124,16 +138,19 @@ export class AnswerFields implements FieldSink {
       return;
     }
     this.contentLength = length;
-    this.#putLine(name, nameStart, nameEnd, value, start, end);
+    this.#putLine(id, name, nameStart, nameEnd, value, start, end);
   }
 
-  #putLine(name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
+  #putLine(id: number, name: Buffer, nameStart: number, nameEnd: number, value: Buffer, valueStart: number, valueEnd: number): void {
     const out = this.#out;
     out.reserve(nameEnd - nameStart + valueEnd - valueStart + 4);
-    out.length += name.copy(out.bytes, out.length, nameStart, nameEnd);
-    out.bytes[out.length++] = 58;
-    out.bytes[out.length++] = SPACE;
-    out.length += value.copy(out.bytes, out.length, valueStart, valueEnd);
+    const { bytes } = out;
+    const start = out.length;
+    const colon = copyBytes(name, nameStart, nameEnd, bytes, start);
+    bytes[colon] = COLON;
+    bytes[colon + 1] = SPACE;
+    out.length = copyBytes(value, valueStart, valueEnd, bytes, colon + 2);
+    this.lines.add(id, start, colon, colon + 2, out.length);
     putLineEnd(out);
   }
 }
@@ -151,6 +168,6 @@ function nameId(name: Buffer, start: number, end: number): number {
 }
 
 function putLineEnd(out: OutBytes): void {
-  out.bytes[out.length++] = 13;
-  out.bytes[out.length++] = 10;
+  out.bytes[out.length++] = CR;
+  out.bytes[out.length++] = LF;
 }

@@ -2,6 +2,7 @@
 import { CR, FIELD_VALUE, HEAD_TOO_LARGE, INCOMPLETE, LF, MALFORMED, SPACE } from './bytes.ts';
 import { applyResponseFraming } from './body-framing.ts';
 import { FieldLines, scanFieldLines } from './field-lines.ts';
+import { KnownLines } from './known-lines.ts';
 import type { HeadLimits } from './request-head.ts';
 
 export class ResponseHead {
@@ -11,7 +12,7 @@ export class ResponseHead {
   minorVersion = 1;
   /** Position after the status line's CR LF. */
   fieldsStart = 0;
-  readonly fields = new FieldLines();
+  fields = new FieldLines();
 
   // Set by body-framing.ts.
   contentLength = -1;
@@ -22,17 +23,42 @@ export class ResponseHead {
   hasDate = false;
 }
 
-/** Parses one head in bytes[start, end): position after it, INCOMPLETE, MALFORMED or HEAD_TOO_LARGE. */
-export function parseResponseHead(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: ResponseHead): number {
-  const sizeMax = limits.headerBytesMax === 0 ? Infinity : limits.headerBytesMax;
+/** Field lines of answers that were seen before. */
+const knownLines = new KnownLines();
+
+/** Parses one head in bytes[start, end): position after it, INCOMPLETE, MALFORMED or HEAD_TOO_LARGE. `view`: of the same bytes, if there is one, which tells lines seen before. */
+export function parseResponseHead(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: ResponseHead, view: DataView | null = null): number {
+  const fieldsStart = beginHead(bytes, start, end, limits, out);
+  if (fieldsStart < 1) return fieldsStart;
+  const bodyStart = view === null ? scanFieldLines(bytes, fieldsStart, end, limits.headerCountMax, out.fields) : knownLines.scan(view, bytes, fieldsStart, end, limits.headerCountMax, out.fields);
+  return finishHead(start, end, bodyStart, limits, out);
+}
+
+/** The same for a head of ours in bytes[start, end), whose field lines up to `listedEnd` are in out.fields already, as parseListedHead has it of requests. */
+export function parseListedAnswer(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: ResponseHead, listedEnd: number): number {
+  const fieldsStart = beginHead(bytes, start, end, limits, out);
+  if (fieldsStart < 1) return fieldsStart;
+  const { fields } = out;
+  // The first listed line begins where the status line ends, or the head is not what its maker thinks.
+  if ((fields.count === 0 ? listedEnd : fields.nameStart[0]) !== fieldsStart) return MALFORMED;
+  return finishHead(start, end, scanFieldLines(bytes, listedEnd, end, limits.headerCountMax, fields, fields.count), limits, out);
+}
+
+function beginHead(bytes: Buffer, start: number, end: number, limits: HeadLimits, out: ResponseHead): number {
   out.bytes = bytes;
   const fieldsStart = parseStatusLine(bytes, start, end, out);
-  if (fieldsStart < 1) return fieldsStart === INCOMPLETE && end - start > sizeMax ? HEAD_TOO_LARGE : fieldsStart;
   out.fieldsStart = fieldsStart;
-  const bodyStart = scanFieldLines(bytes, fieldsStart, end, limits.headerCountMax, out.fields);
-  if (bodyStart < 1) return bodyStart === INCOMPLETE && end - start > sizeMax ? HEAD_TOO_LARGE : bodyStart;
-  if (bodyStart - start > sizeMax) return HEAD_TOO_LARGE;
+  return fieldsStart === INCOMPLETE ? tooLargeIfOver(start, end, limits) : fieldsStart;
+}
+
+function finishHead(start: number, end: number, bodyStart: number, limits: HeadLimits, out: ResponseHead): number {
+  if (bodyStart < 1) return bodyStart === INCOMPLETE ? tooLargeIfOver(start, end, limits) : bodyStart;
+  if (tooLargeIfOver(start, bodyStart, limits) === HEAD_TOO_LARGE) return HEAD_TOO_LARGE;
   return applyResponseFraming(out) < 0 ? MALFORMED : bodyStart;
+}
+
+function tooLargeIfOver(start: number, end: number, { headerBytesMax }: HeadLimits): number {
+  return headerBytesMax !== 0 && end - start > headerBytesMax ? HEAD_TOO_LARGE : INCOMPLETE;
 }
 
 const VERSION = 'HTTP/1.';

@@ -57,7 +57,10 @@ export function putTrailers(out: OutBytes, encoder: HpackEncoder, stream: number
 function putField(out: OutBytes, encoder: HpackEncoder, bytes: Buffer, fields: FieldLines, i: number): void {
   const nameStart = fields.nameStart[i]!;
   const nameEnd = fields.nameEnd[i]!;
-  encoder.field(out, bytes, nameStart, nameEnd, fields.valueStart[i]!, fields.valueEnd[i]!, isSetCookie(bytes, nameStart, nameEnd));
+  const known = fields.known[i]!;
+  // No line of Set-Cookie is known.
+  if (known !== 0) encoder.knownField(out, known, bytes, nameStart, nameEnd, fields.valueStart[i]!, fields.valueEnd[i]!);
+  else encoder.field(out, bytes, nameStart, nameEnd, fields.valueStart[i]!, fields.valueEnd[i]!, isSetCookie(bytes, nameStart, nameEnd));
 }
 
 /** Lines of ours, each "Name: value" with CR LF. */

@@ -5,7 +5,7 @@
  */
 import { AnswerFields } from '../../../src/data-plane/parse/http2-answer-fields.ts';
 import { OutBytes } from '../../../src/data-plane/parse/out-bytes.ts';
-import { parseResponseHead, ResponseHead } from '../../../src/data-plane/parse/response-head.ts';
+import { parseListedAnswer, parseResponseHead, ResponseHead } from '../../../src/data-plane/parse/response-head.ts';
 import { fieldTokens, lineTokens } from '../dictionary.ts';
 import { fieldsOf, type Field } from './listed-fields.ts';
 import { fuzzLimits } from './request-head.ts';
@@ -16,6 +16,7 @@ import { demand, demandRead, demandSame, type FuzzTarget } from './target.ts';
 const fields = new AnswerFields();
 const out = new OutBytes();
 const head = new ResponseHead();
+const listed = new ResponseHead();
 
 function take(list: readonly Field[], isTrailer: boolean, isLast: boolean): string {
   out.length = 3;
@@ -26,6 +27,19 @@ function take(list: readonly Field[], isTrailer: boolean, isLast: boolean): stri
   }
   fields.finish(isLast, false);
   return out.bytes.toString('latin1', 3, out.length);
+}
+
+/** By their known places the lines read as by a scan. */
+function checkPlaces(text: string): void {
+  const bytes = Buffer.from(`ab:${text}`, 'latin1');
+  listed.fields = fields.lines;
+  const result = parseListedAnswer(bytes, 3, bytes.length, fuzzLimits, listed, fields.listedEnd);
+  demandSame(result, parseResponseHead(bytes, 3, bytes.length, fuzzLimits, head), 'the result by known places');
+  if (result > 0) demandSame(allOf(listed), allOf(head), 'the head by known places');
+}
+
+function allOf({ bytes: _bytes, fields: lines, ...rest }: ResponseHead): string {
+  return JSON.stringify([rest, ...Array.from({ length: lines.count }, (_, i) => [lines.id[i], lines.nameStart[i], lines.nameEnd[i], lines.valueStart[i], lines.valueEnd[i]])]);
 }
 
 function checkHead(list: readonly Field[], text: string, isLast: boolean): string {
@@ -58,7 +72,9 @@ export const http2AnswerTarget: FuzzTarget = {
     const outcomes = [true, false].map((isLast) => {
       const text = take(list, false, isLast);
       if (fields.isTooLarge) return 'too large';
-      return fields.problem === '' ? checkHead(list, text, isLast) : fields.problem;
+      if (fields.problem !== '') return fields.problem;
+      checkPlaces(text);
+      return checkHead(list, text, isLast);
     });
     return outcomes.join(' ');
   },

@@ -9,8 +9,17 @@ import { fuzzLimits } from './request-head.ts';
 
 const head = new ResponseHead();
 
+/** With the lines that earlier inputs, and this one, made known: they must not show. */
 function parse(bytes: Buffer, start: number, end: number): Outcome {
-  const position = parseResponseHead(bytes, start, end, fuzzLimits, head);
+  const known = outcomeOf(bytes, start, end, new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+  const plain = outcomeOf(bytes, start, end, null);
+  demandSame(known.result, plain.result, 'the result with known lines');
+  demandSame(known.text, plain.text, 'the reading with known lines');
+  return plain;
+}
+
+function outcomeOf(bytes: Buffer, start: number, end: number, view: DataView | null): Outcome {
+  const position = parseResponseHead(bytes, start, end, fuzzLimits, head, view);
   return position > 0 ? { result: position - start, text: describe(start) } : { result: position, text: '' };
 }
 
@@ -60,7 +69,7 @@ function checkReading(text: string): void {
 
 export const responseHeadTarget: FuzzTarget = {
   name: 'response-head',
-  watched: ['/parse/response-head.ts', '/parse/field-lines.ts', '/parse/field-names.ts', '/parse/body-framing.ts', '/parse/bytes.ts'],
+  watched: ['/parse/response-head.ts', '/parse/field-lines.ts', '/parse/known-lines.ts', '/parse/field-names.ts', '/parse/body-framing.ts', '/parse/bytes.ts'],
   seeds: [
     'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
     'HTTP/1.0 404\r\nConnection: keep-alive, x\r\n\r\n',
