@@ -206,8 +206,6 @@ class CrossCheck {
     if (pool.proxyProtocol !== undefined && pool.proxyProtocol !== 'off') {
       this.#fail([...at, 'proxyProtocol'], 'names one client, and a connection of HTTP/2 is for many', { expected: 'off, or protocol: http1' });
     }
-    const index = pool.health?.findIndex((check) => check?.type === 'http') ?? -1;
-    if (index !== -1) this.#warn([...at, 'health'], 'asks with HTTP/1.1, which a backend that speaks HTTP/2 alone does not answer', VALUE, { expected: 'grpc or tcp, if its backends speak HTTP/2 alone' });
   }
 
   /** Where code that the config names may lie. */

@@ -16,6 +16,7 @@ import { BackendRig, healthSpec, type PoolSketch } from '../support/backend-rig.
 import { until } from '../support/bad-origin.ts';
 import { hostileBackend, hostileKinds } from '../support/hostile-backends.ts';
 import { LoneMembership } from '../support/lone-membership.ts';
+import type { PoolSpec } from '../../src/shared/snapshot.ts';
 import { OddBackend } from '../support/odd-backends.ts';
 import { probeOnce } from '../support/probe-once.ts';
 
@@ -24,7 +25,8 @@ const NOT_OVER_TCP = new Set(['dns', 'exec', 'udp']);
 const asked: Readonly<Record<string, Record<string, unknown>>> = { tcp: { expect: 'ready' } };
 
 const kinds = Object.keys(hostileKinds);
-const types = probeDefinitions.filter(({ name }) => !NOT_OVER_TCP.has(name)).map((definition) => ({ type: definition.name, definition, options: asked[definition.name] ?? {} }));
+const overTcp = probeDefinitions.filter(({ name }) => !NOT_OVER_TCP.has(name)).map((definition) => ({ way: definition.name, type: definition.name, definition, options: asked[definition.name] ?? {}, protocol: 'http1' }));
+const types = [...overTcp, { ...overTcp.find(({ type }) => type === 'http')!, way: 'http over HTTP/2', protocol: 'h2c' as const }];
 const LONE_ATTEMPT_MS = 100;
 const ATTEMPT_MS = 250;
 
@@ -38,10 +40,10 @@ it('is about most types', () => {
   expect(types.length).toBeGreaterThan(4);
 });
 
-describe.each(types)('$type', ({ definition, options }) => {
+describe.each(types)('$way', ({ definition, options, protocol }) => {
   it.each(kinds)('fails a backend that %s, with a reason, and leaves no connection', async (kind) => {
     const backend = backends.get(kind)!;
-    const result = await probeOnce(definition, backend.port, options, { signal: AbortSignal.timeout(LONE_ATTEMPT_MS) });
+    const result = await probeOnce(definition, backend.port, options, { signal: AbortSignal.timeout(LONE_ATTEMPT_MS), overHttp2: protocol === 'h2c' });
     expect(result).toMatchObject({ ok: false, reason: expect.stringMatching(/^(?!probe failed).{3,200}$/) });
     await backend.idle();
   });
@@ -76,7 +78,7 @@ it('a monitor takes them all down, with the reason, and goes on probing the othe
 
   const times = { intervalMs: 100, fastIntervalMs: 100, timeoutMs: ATTEMPT_MS };
   const hostile: PoolSketch[] = kinds.flatMap((kind) =>
-    types.map(({ type, definition, options }) => ({ name: `${type} ${kind}`, backends: [`127.0.0.1:${backends.get(kind)!.port}`], health: healthSpec({ ...times, type, options: definition.options.parse(options) }) })),
+    types.map(({ way, type, definition, options, protocol }) => ({ name: `${way} ${kind}`, protocol, backends: [`127.0.0.1:${backends.get(kind)!.port}`], health: healthSpec({ ...times, type, options: definition.options.parse(options) }) })),
   );
   const others: PoolSketch = { name: 'others', backends: [`127.0.0.1:${well.port}`], health: healthSpec({ ...times, timeoutMs: 2000 }) };
   await inSlices(monitor.apply(rig.place(...hostile, others)));
@@ -94,7 +96,7 @@ it('a monitor takes them all down, with the reason, and goes on probing the othe
   expect(attemptsOfOthers).toBeGreaterThanOrEqual(3);
   expect(events.filter(({ pools }) => pools[0] === 'others').map(({ to }) => to)).toEqual(['up']);
   for (const { name } of hostile) expect(events.find(({ pools }) => pools[0] === name), name).toMatchObject({ to: 'down', reason: expect.stringMatching(/^(?!probe failed).{3,200}$/) });
-  for (const { type } of types) expect(events.find(({ pools }) => pools[0] === `${type} says nothing`)).toMatchObject({ reason: `timed out after ${ATTEMPT_MS} ms` });
+  for (const { way } of types) expect(events.find(({ pools }) => pools[0] === `${way} says nothing`)).toMatchObject({ reason: `timed out after ${ATTEMPT_MS} ms` });
   for (const backend of backends.values()) await backend.idle();
   await well.stop();
 });

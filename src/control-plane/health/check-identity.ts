@@ -23,6 +23,8 @@ export interface ProbePlan {
   readonly secure: SecureDial | null;
   /** Asked for in the probe's own protocol; null: it is not. */
   readonly startTls: SecureDial | null;
+  /** The pool speaks HTTP/2 to its backends. */
+  readonly overHttp2: boolean;
 }
 
 /** One of a pool's checks, whatever the address. */
@@ -36,7 +38,8 @@ export interface AskedCheck {
 }
 
 /** What of a pool says how it is probed. */
-export type AskingPool = Pick<PoolSpec, 'health' | 'proxyProtocol'> & { readonly tls?: BackendTlsSpec | null };
+export type AskingPool = Pick<PoolSpec, 'health' | 'proxyProtocol'> & Partial<Pick<PoolSpec, 'tls' | 'protocol'>>;
+type Terms = Omit<AskingPool, 'health'>;
 
 export function checkKey(address: string, specDigest: string): string {
   return `${address} ${specDigest}`;
@@ -48,19 +51,20 @@ export class CheckIdentities {
   readonly #hidden = new Map<string, string[]>();
 
   /** One at least; the same thing twice in a pool is one check. */
-  of({ health, proxyProtocol, tls = null }: AskingPool): readonly AskedCheck[] {
+  of({ health, ...terms }: AskingPool): readonly AskedCheck[] {
     if (health.length === 0) return [{ plan: null, digest: 'unprobed', place: 0, label: '' }];
+    const { tls = null } = terms;
     const secure = tls === null ? null : new SecureDial(tls);
     const asked = new Map<string, AskedCheck>();
     for (const [place, spec] of health.entries()) {
-      const digest = this.#digestOf(spec, proxyProtocol, tls);
-      if (!asked.has(digest)) asked.set(digest, { plan: planOf(spec, proxyProtocol, secure), digest, place, label: labelOf(health, place) });
+      const digest = this.#digestOf(spec, terms);
+      if (!asked.has(digest)) asked.set(digest, { plan: planOf(spec, terms, secure), digest, place, label: labelOf(health, place) });
     }
     return [...asked.values()];
   }
 
-  #digestOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'], tls: BackendTlsSpec | null): string {
-    const digest = digestOf(spec, proxyProtocol, tls);
+  #digestOf(spec: HealthSpec, terms: Terms): string {
+    const digest = digestOf(spec, terms);
     const hidden = hiddenValues(spec);
     if (hidden === '') return digest;
     const known = this.#hidden.get(digest) ?? [];
@@ -72,10 +76,15 @@ export class CheckIdentities {
 }
 
 /** Hidden values left out. */
-export function digestOf({ role, hidden, ...spec }: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'] = 'off', tls: BackendTlsSpec | null = null): string {
+export function digestOf({ role, hidden, ...spec }: HealthSpec, { proxyProtocol = 'off', tls = null, protocol }: Partial<Terms> = {}): string {
   const options = hidden.length === 0 ? spec.options : Object.fromEntries(Object.entries(spec.options).filter(([key]) => !hidden.includes(key)));
   // What most checks do not have is left out, so that it changes the names of no others.
-  const more = { ...(role === null ? {} : { role }), ...(proxyProtocol === 'off' ? {} : { proxyProtocol }), ...(tls === null ? {} : { tls: shownTls(tls) }) };
+  const more = {
+    ...(role === null ? {} : { role }),
+    ...(proxyProtocol === 'off' ? {} : { proxyProtocol }),
+    ...(tls === null ? {} : { tls: shownTls(tls) }),
+    ...(isOverHttp2(protocol) && probeDefinition(spec.type)?.alpn !== undefined ? { protocol } : {}),
+  };
   return createHash('sha256').update(JSON.stringify({ ...spec, options, ...more })).digest('base64url').slice(0, 16);
 }
 
@@ -89,11 +98,15 @@ export function hiddenValues({ hidden, options }: HealthSpec): string {
   return hidden.length === 0 ? '' : JSON.stringify(hidden.map((key) => [key, options[key]]));
 }
 
-function planOf(spec: HealthSpec, proxyProtocol: PoolSpec['proxyProtocol'], secure: SecureDial | null): ProbePlan {
+function isOverHttp2(protocol: PoolSpec['protocol'] | undefined): boolean {
+  return protocol === 'h2' || protocol === 'h2c';
+}
+
+function planOf(spec: HealthSpec, { proxyProtocol, protocol }: Terms, secure: SecureDial | null): ProbePlan {
   const definition = probeDefinition(spec.type);
   if (definition === undefined) throw new Error(`no probe type is called ${spec.type}`);
   const startTls = startTlsOf(spec);
-  return { spec, definition, startTls: startTls === null ? null : new SecureDial(startTls), header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null), secure };
+  return { spec, definition, startTls: startTls === null ? null : new SecureDial(startTls), header: proxyProtocol === 'off' ? null : buildProxyHeader(proxyProtocol, null), secure, overHttp2: isOverHttp2(protocol) };
 }
 
 /** The type, and the place in the list beside another of that type. */

@@ -31,6 +31,8 @@ export interface ProbeContext {
   /** Absent: no program may be run. */
   readonly programs?: Programs | undefined;
   readonly clock: Clock;
+  /** The pool speaks HTTP/2 to its backends. */
+  readonly overHttp2?: boolean | undefined;
   /** Goes on in TLS over a connection that began in the clear; 'secureConnect' or 'error' follows. Absent: it stays in the clear. */
   readonly startTls?: ((socket: Socket) => Socket) | undefined;
 }
@@ -59,5 +61,7 @@ export interface ProbeDefinition<Options = Record<string, unknown>> {
   readonly options: z.ZodObject & z.ZodType<Options>;
   /** Takes `role: primary` in the config; `probe` gets it as options.role, and what is no primary fails: role is part of passing. */
   readonly hasRoles?: true;
+  /** What is offered by ALPN in a pool with `tls`, which may speak HTTP/2 to its backends; absent: nothing. */
+  alpn?(options: Options, overHttp2: boolean): readonly string[];
   probe(target: ProbeTarget, options: Options, context: ProbeContext): Promise<ProbeResult>;
 }

@@ -46,8 +46,6 @@ const STARTS_PER_TURN_MAX = 32;
 /** A failure is void if more than this share of its time-out was lost to a stall, and more than the stall watch can tell apart. */
 const STALL_SHARE = 0.25;
 const STALL_MS_MIN = 20;
-/** What is offered by ALPN in a pool with `tls`; nothing else. */
-const ALPN: Readonly<Record<string, readonly string[]>> = { http: ['http/1.1'], grpc: ['h2'] };
 /** How long a deadline waits for the loop to read what has already arrived. */
 const READ_GRACE_MS = 1;
 
@@ -108,10 +106,10 @@ export class Prober {
     if (failure !== null) this.#take(check, check.plan!, clock.monotonicMs(), { ok: false, reason: failure });
   }
 
-  #attempt(check: Check, { spec, definition, header, secure, startTls }: ProbePlan, host: string): void {
+  #attempt(check: Check, { spec, definition, header, secure, startTls, overHttp2 }: ProbePlan, host: string): void {
     const { clock, dialUdp, programs } = this.#options;
     const plainDial = header === null ? this.#options.dial : dialWithHeader(this.#options.dial, header);
-    const dial = secure === null ? plainDial : dialSecurely(plainDial, secure, check.backend.host, ALPN[spec.type] ?? []);
+    const dial = secure === null ? plainDial : dialSecurely(plainDial, secure, check.backend.host, definition.alpn?.(spec.options, overHttp2) ?? []);
     const attempt: Attempt = { startMs: clock.monotonicMs(), controller: new AbortController() };
     check.attempt = attempt;
     this.#underWay++;
@@ -123,7 +121,7 @@ export class Prober {
     });
     const target = { host, port: spec.port ?? check.backend.port, address: check.address };
     definition
-      .probe(target, spec.options, { signal: attempt.controller.signal, dial, dialUdp, clock, programs, ...(startTls === null ? {} : { startTls: (socket) => startTls.over(socket, check.backend.host, [], null) }) })
+      .probe(target, spec.options, { signal: attempt.controller.signal, dial, dialUdp, clock, programs, overHttp2, ...(startTls === null ? {} : { startTls: (socket) => startTls.over(socket, check.backend.host, [], null) }) })
       .catch((error: unknown): ProbeResult => ({ ok: false, reason: `probe failed: ${String(error)}` }))
       .then((result) => {
         timer.cancel();

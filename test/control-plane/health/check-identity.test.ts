@@ -14,7 +14,7 @@ describe('the name of a check', () => {
   it('holds all that a probe depends on', () => {
     const base = healthSpec({ options: { a: 1 } });
     const others = [{ ...base, port: 1 }, { ...base, role: 'primary' as const }, { ...base, timeoutMs: 1 }, { ...base, options: { a: 2 } }, { ...base, type: 'http' }];
-    const all = [digestOf(base), digestOf(base, 'v1'), digestOf(base, 'v2'), ...others.map((spec) => digestOf(spec))];
+    const all = [digestOf(base), digestOf(base, { proxyProtocol: 'v1' }), digestOf(base, { proxyProtocol: 'v2' }), ...others.map((spec) => digestOf(spec))];
     expect(new Set(all).size).toBe(8);
   });
 
