@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inSlices, systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { HealthMonitor } from '../../src/control-plane/health/monitor.ts';
+import type { ProbeDefinition } from '../../src/control-plane/health/probe.ts';
 import { probeDefinitions } from '../../src/control-plane/health/registry.ts';
 import type { VerdictEvent } from '../../src/control-plane/health/verdicts.ts';
 import { dialUdp } from '../../src/net/dial-udp.ts';
@@ -25,8 +26,16 @@ const NOT_OVER_TCP = new Set(['dns', 'exec', 'udp']);
 const asked: Readonly<Record<string, Record<string, unknown>>> = { tcp: { expect: 'ready' } };
 
 const kinds = Object.keys(hostileKinds);
-const overTcp = probeDefinitions.filter(({ name }) => !NOT_OVER_TCP.has(name)).map((definition) => ({ way: definition.name, type: definition.name, definition, options: asked[definition.name] ?? {}, protocol: 'http1' }));
-const types = [...overTcp, { ...overTcp.find(({ type }) => type === 'http')!, way: 'http over HTTP/2', protocol: 'h2c' as const }];
+interface Way {
+  readonly way: string;
+  readonly type: string;
+  readonly definition: ProbeDefinition;
+  readonly options: Record<string, unknown>;
+  readonly protocol: PoolSpec['protocol'];
+}
+
+const overTcp = probeDefinitions.filter(({ name }) => !NOT_OVER_TCP.has(name)).map((definition): Way => ({ way: definition.name, type: definition.name, definition, options: asked[definition.name] ?? {}, protocol: 'http1' }));
+const types: readonly Way[] = [...overTcp, { ...overTcp.find(({ type }) => type === 'http')!, way: 'http over HTTP/2', protocol: 'h2c' }];
 const LONE_ATTEMPT_MS = 100;
 const ATTEMPT_MS = 250;
 
