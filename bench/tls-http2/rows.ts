@@ -20,6 +20,8 @@ export interface Requests {
 export interface Handshakes {
   readonly tool: 'handshakes';
   readonly count: number;
+  /** Of them before the first is counted: the runtime compiles what each connection runs once only after thousands. */
+  readonly warmUp: number;
   readonly resumes: boolean;
 }
 
@@ -69,8 +71,8 @@ export const rows: readonly Row[] = [
   row('tls-browser', 'HTTP/2 over TLS, 16 × 16, fields as a browser says them', 0.75, 'tls', { ...many, path: '/browser', fields: browserFields }),
   row('tls-small', 'HTTP/1.1 over TLS, small answers, 64 connections', 1.1, 'tls', { ...single, http: 1 }),
   row('tls-64k', 'HTTP/1.1 over TLS, answers of 64 KiB, 16 connections', 0.95, 'tls', { ...single, http: 1, path: '/64k', connections: 16, count: 5000 }),
-  row('handshake', 'full handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 600, resumes: false }),
-  row('resumed', 'resumed handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 900, resumes: true }),
+  row('handshake', 'full handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 1000, warmUp: 18_000, resumes: false }),
+  row('resumed', 'resumed handshakes, a request each', 1.3, 'tls', { tool: 'handshakes', count: 1200, warmUp: 18_000, resumes: true }),
   row('grpc', 'unary calls of gRPC, 16 × 16', 0.75, 'grpc', { ...many, path: '/bench.Echo/Say', fields: callFields, isCall: true }, { against: 'nginx' }),
   row('h2c-backends', 'HTTP/1.1 over a pool of HTTP/2, against the same over HTTP/1.1', 0.9, 'over-http2', { ...single, http: 1, path: '/' }),
   row('idle-http2', `idle connections of HTTP/2, ${IDLE_CONNECTIONS} of them`, 1.3, 'clear', { tool: 'hold', http: 2, count: IDLE_CONNECTIONS }),

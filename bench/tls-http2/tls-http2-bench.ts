@@ -90,7 +90,8 @@ async function measureWork<C>(row: Row, contenders: readonly C[], begin: Begin<C
     const target = await begin(contender);
     if (target !== null) targets.push({ target, bodyBytes: await checkTarget(target.name, target.port, row) });
   }
-  for (const { target, bodyBytes } of targets) await turn(target, row, bodyBytes, /weir|over|before/.test(target.name) ? WARM_UP : PEER_WARM_UP, clients, dir);
+  const warmUp = row.load.tool === 'handshakes' ? row.load.warmUp / row.load.count : WARM_UP;
+  for (const { target, bodyBytes } of targets) await turn(target, row, bodyBytes, /weir|over|before/.test(target.name) ? warmUp : PEER_WARM_UP, clients, dir);
   const costs: Costs = Object.fromEntries(targets.map(({ target }) => [target.name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < targets.length; i++) {
