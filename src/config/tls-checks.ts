@@ -53,7 +53,17 @@ interface CheckedPool {
   readonly health?: readonly (Readonly<Record<string, unknown>> | undefined)[] | undefined;
 }
 
+/** What `tls` of a pool and of a probe have in common. */
+interface CheckedTerms {
+  readonly ca?: string | null | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly verify?: boolean | undefined;
+  readonly minVersion?: Loose<PoolTls>['minVersion'];
+}
+
 export function checkPoolTls({ protocol, tls, health }: CheckedPool, at: YamlPath, report: CertificateReport): void {
+  checkProbesTls(health ?? [], [...at, 'health'], report);
   if (tls === undefined) {
     if (protocol === 'h2') report.fail([...at, 'protocol'], 'h2 is HTTP/2 over TLS, and the pool has no tls', { expected: 'tls: {} beside it, or h2c' });
     return;
@@ -63,9 +73,21 @@ export function checkPoolTls({ protocol, tls, health }: CheckedPool, at: YamlPat
   for (const check of health ?? []) {
     if (check?.['tls'] !== undefined && check['tls'] !== null) report.fail([...at, 'health'], 'asks for TLS in its own protocol, and the pool begins with it', { expected: 'tls of the pool, or of the probe' });
   }
-  const { ca, cert, key, verify, minVersion } = tls;
+  checkTerms(tls, tlsAt, report);
+}
+
+/** A probe's own, with which it goes on in TLS; `health` is one check, or a list of them. */
+function checkProbesTls(health: NonNullable<CheckedPool['health']>, at: YamlPath, report: CertificateReport): void {
+  const isList = nodeAt(report.tree, at).kind === 'list';
+  for (const [index, check] of health.entries()) {
+    const terms = check?.['tls'] as CheckedTerms | null | undefined;
+    if (terms !== undefined && terms !== null) checkTerms({ minVersion: 'TLSv1.2', ...terms }, [...at, ...(isList ? [index] : []), 'tls'], report);
+  }
+}
+
+function checkTerms({ ca, cert, key, verify, minVersion }: CheckedTerms, tlsAt: YamlPath, report: CertificateReport): void {
   if (verify === false) report.warn([...tlsAt, 'verify'], 'false takes any certificate: whoever is in between can be the backend', { expected: 'ca: file:PATH of the authority that signed it' });
-  if (ca !== undefined && !checkAuthorities(ca, [...tlsAt, 'ca'], report)) return;
+  if (ca !== undefined && ca !== null && !checkAuthorities(ca, [...tlsAt, 'ca'], report)) return;
   if ((cert !== undefined || key !== undefined) && !checkPair({ cert, key }, tlsAt, report)) return;
   if (minVersion !== undefined) checkContext(backendContextOptions({ ca: ca ?? null, cert: cert ?? null, key: key ?? null, minVersion }), tlsAt, report);
 }
@@ -82,10 +104,11 @@ export function checkContext(options: SecureContextOptions, at: YamlPath, report
   }
 }
 
-/** What was written there, and what is wrong with it: a path, never what a file held. */
+/** What was written there, and what is wrong with it: a path or a variable, never what one of them held, nor a key that stands there itself. */
 function told(at: YamlPath, { tree }: CertificateReport, message: string): string {
   const node = nodeAt(tree, at);
-  return node.kind !== 'scalar' || node.source.includes('\n') ? message : `\`${node.source}\` ${message}`;
+  if (node.kind !== 'scalar' || node.source.includes('\n')) return message;
+  return at.at(-1) === 'key' && !node.secret && !node.substituted ? message : `\`${node.source}\` ${message}`;
 }
 
 function openSslFault({ code = '', message }: NodeJS.ErrnoException, at: YamlPath): [at: YamlPath, message: string, hints?: ProblemHints] {

@@ -24,11 +24,21 @@ const schedule = {
 
 const role = choice(['primary']).optional().describe('primary: passes only for the one that takes writes, and the pool never panics.');
 
+/** Those in maps of their own, such as `tls`, too. */
+function noteSecrets(options: z.ZodObject): void {
+  for (const option of Object.values(options.shape) as z.ZodType[]) {
+    if (isSecretOption(option)) note(option, { secret: true });
+    let inner: z.core.$ZodType = option;
+    while ('innerType' in inner._zod.def) inner = inner._zod.def.innerType as z.core.$ZodType;
+    if (inner instanceof z.ZodObject) noteSecrets(inner);
+  }
+}
+
 const maps: ReadonlyMap<string, z.ZodObject> = new Map(
   probeDefinitions.map((definition) => {
     const literal = z.literal(definition.name);
     const type = (definition.name === DEFAULT_TYPE ? literal.prefault(DEFAULT_TYPE) : literal).describe(definition.summary);
-    for (const option of Object.values(definition.options.shape) as z.ZodType[]) if (isSecretOption(option)) note(option, { secret: true });
+    noteSecrets(definition.options);
     return [definition.name, mapWithOptions({ type }, definition.options, definition.hasRoles === true ? { role, ...schedule } : schedule)];
   }),
 );

@@ -19,6 +19,13 @@ export function secretOption(description: string): z.ZodDefault<z.ZodString> {
   return schema.describe(description);
 }
 
+/** The same for one that its probe must be able to tell from an empty one, or that came later than others of its type: it has no default. */
+export function optionalSecret(description: string): z.ZodOptional<z.ZodString> {
+  const schema = z.string().optional();
+  marked.add(schema._zod.def);
+  return schema.describe(description);
+}
+
 export function isSecretOption(schema: z.core.$ZodType): boolean {
   return marked.has(schema._zod.def);
 }

@@ -97,3 +97,39 @@ describe('tls of a listener', () => {
     expect(load(tls, 'http', expiresAtMs).snapshot).not.toBeNull();
   });
 });
+
+describe('tls of a probe', () => {
+  const pool = (health: string): LoadedConfig => loadConfigText(`listeners:\n  db: { bind: ":5432", protocol: tcp, pool: db }\npools:\n  db:\n    backends: ["127.0.0.1:1"]\n    health: ${health}\n`, `${ca.folder}/weir.yaml`, { environment: { CERT: site.cert, KEY: site.key } });
+  const tls = (terms: string): string => `{ type: postgres, tls: ${terms} }`;
+
+  it.each([
+    ['one check', tls(SITE)],
+    ['a list', `[tcp, ${tls(SITE)}]`],
+  ])('takes a certificate of ours, and follows its files: %s', (_, health) => {
+    const loaded = pool(health);
+    expect(said(loaded)).toEqual([]);
+    expect(loaded.snapshot!.pools[0]!.health.at(-1)).toMatchObject({ hidden: expect.arrayContaining(['tls']), options: { tls: { cert: site.cert.trimEnd(), key: site.key.trimEnd() } } });
+    expect(loaded.secretFiles.map((file) => file.slice(ca.folder.length))).toEqual(['/leaf-1.crt', '/leaf-1.key']);
+    for (const shown of [loaded.effective()!, JSON.stringify(loaded.effectiveValues())]) expect(shown).not.toMatch(/PRIVATE|MI[GH]/);
+  });
+
+  it.each([
+    ['another’s key', pair('leaf-2.crt', 'leaf-1.key'), 'error: pools.db.health.tls.key: `file:leaf-1.key` is not the key of the certificate'],
+    ['a key alone', '{ key: "file:leaf-1.key" }', 'error: pools.db.health.tls: has one of cert and key without the other'],
+    ['a certificate alone', '{ cert: "file:leaf-1.crt" }', 'error: pools.db.health.tls: has one of cert and key without the other'],
+    ['a key that is none', pair('leaf-1.crt', 'leaf-1.crt'), 'error: pools.db.health.tls.key: `file:leaf-1.crt` holds no private key'],
+    ['a key from elsewhere', '{ cert: "file:leaf-1.crt", key: "${KEY}" }', 'error: pools.db.health.tls.key: `${KEY}` stands in the config, or in the environment'],
+    ['a key that is written out', '{ cert: "file:leaf-1.crt", key: "-----BEGIN PRIVATE KEY-----MIGH" }', 'error: pools.db.health.tls.key: stands in the config, or in the environment'],
+  ])('refuses %s, and shows none of it', (_, terms, message) => {
+    const loaded = pool(tls(terms));
+    expect(loaded.snapshot).toBeNull();
+    expect(said(loaded)[0]).toContain(message);
+    expect(JSON.stringify(loaded.problems)).not.toMatch(/MI[GH]/);
+  });
+
+  it('warns of one that takes anyone for the backend, as the pool’s own does', () => {
+    const words = 'false takes any certificate: whoever is in between can be the backend';
+    expect(said(pool(tls('{ verify: false }')))).toEqual([`warning: pools.db.health.tls.verify: ${words}`]);
+    expect(said(pool(`[tcp, ${tls('{ verify: false }')}]`))).toEqual([`warning: pools.db.health[1].tls.verify: ${words}`]);
+  });
+});

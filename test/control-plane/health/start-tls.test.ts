@@ -23,11 +23,16 @@ const PASSWORD = 'pencil & Ⅸ';
 const ca = new TestCa('Databases');
 const strangers = new TestCa('Strangers');
 const site = ca.issue({ names: ['IP:127.0.0.1', 'db.internal'] });
+const [ours, foreign] = [ca, strangers].map((each) => each.issue({ subject: '/CN=weir' }));
+/** What a server that asks for it gets to see. */
+const shown = { ca: ca.ca, cert: ours!.cert, key: ours!.key };
+const refused = { ca: ca.ca, cert: foreign!.cert, key: foreign!.key };
 /** Where a server that runs as nobody finds them. */
 const folder = mkdtempSync(join(tmpdir(), 'weir-start-tls-'));
-const [certFile, keyFile] = [join(folder, 'site.crt'), join(folder, 'site.key')];
+const [certFile, keyFile, caFile] = [join(folder, 'site.crt'), join(folder, 'site.key'), join(folder, 'ca.crt')];
 chmodSync(folder, 0o755);
 writeFileSync(certFile, site.cert);
+writeFileSync(caFile, ca.ca);
 writeFileSync(keyFile, site.key, { mode: 0o600 });
 giveToNobody(keyFile);
 afterAll(() => {
@@ -70,8 +75,9 @@ function holdsTo(type: string, server: () => { readonly port: number }, options:
 describe.skipIf(postgresPrograms === null)(`a real PostgreSQL${POSTGRES_ADVICE}`, () => {
   let server: PostgresServer;
   beforeAll(async () => {
-    server = await PostgresServer.start({ rules: ['hostssl all all 127.0.0.1/32 scram-sha-256'], settings: ['ssl=on', `ssl_cert_file=${certFile}`, `ssl_key_file=${keyFile}`] });
+    server = await PostgresServer.start({ rules: ['hostssl certified weir 127.0.0.1/32 cert', 'hostssl all all 127.0.0.1/32 scram-sha-256'], settings: ['ssl=on', `ssl_ca_file=${caFile}`, `ssl_cert_file=${certFile}`, `ssl_key_file=${keyFile}`] });
     await server.sql(`create user weir password '${PASSWORD}'`);
+    await server.sql('create database certified');
   });
   afterAll(() => server.stop());
   const login = { user: 'weir', password: PASSWORD, database: 'postgres', query: 'select 1 from pg_stat_ssl where pid = pg_backend_pid() and ssl' };
@@ -81,12 +87,19 @@ describe.skipIf(postgresPrograms === null)(`a real PostgreSQL${POSTGRES_ADVICE}`
   it('lets nobody in without', async () => {
     expect(await probed('postgres', server.port, login)).toMatch(/^28000 .*no encryption/);
   });
+
+  it('that asks who we are is shown the certificate, which stands for a password', async () => {
+    const certified = { user: 'weir', database: 'certified', query: 'select 1 from pg_stat_ssl where pid = pg_backend_pid() and client_serial is not null' };
+    expect(await probed('postgres', server.port, { ...certified, tls: shown })).toBe('passed');
+    expect(await probed('postgres', server.port, { ...certified, tls: { ca: ca.ca } })).toMatch(/^28000 .*valid client certificate/);
+    expect(await probed('postgres', server.port, { ...certified, tls: refused })).toMatch(/TLS failed: .*unknown ca/);
+  });
 });
 
 describe.skipIf(!hasMariadb)(`a real MariaDB${MARIADB_ADVICE}`, () => {
   let server: MariadbServer;
   beforeAll(async () => {
-    server = await MariadbServer.start({ statements: [`create user weir identified by '${PASSWORD}' require ssl`], settings: [`--ssl-cert=${certFile}`, `--ssl-key=${keyFile}`, '--character-set-server=utf8mb4'] });
+    server = await MariadbServer.start({ statements: [`create user weir identified by '${PASSWORD}' require ssl`, `create user certified identified by '${PASSWORD}' require x509`], settings: [`--ssl-ca=${caFile}`, `--ssl-cert=${certFile}`, `--ssl-key=${keyFile}`, '--character-set-server=utf8mb4'] });
   });
   afterAll(() => server.stop());
   const login = { password: PASSWORD, query: "select 1 from information_schema.session_status where variable_name = 'Ssl_cipher' and variable_value <> ''" };
@@ -95,6 +108,13 @@ describe.skipIf(!hasMariadb)(`a real MariaDB${MARIADB_ADVICE}`, () => {
 
   it('lets nobody in without', async () => {
     expect(await probed('mysql', server.port, login)).toMatch(/^1045 /);
+  });
+
+  it('that asks who we are is shown the certificate', async () => {
+    const certified = { user: 'certified', password: PASSWORD };
+    expect(await probed('mysql', server.port, { ...certified, tls: shown })).toBe('passed');
+    expect(await probed('mysql', server.port, { ...certified, tls: { ca: ca.ca } })).toMatch(/^1045 /);
+    expect(await probed('mysql', server.port, { ...certified, tls: refused })).not.toBe('passed');
   });
 });
 
