@@ -7,10 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { CR, equalsWord, LF } from '../parse/bytes.ts';
 import { FieldLines } from '../parse/field-lines.ts';
 import { RequestFields } from '../parse/http2-request-fields.ts';
+import { OutBytes } from '../parse/out-bytes.ts';
 import { parseListedHead, parseRequestHead, type HeadLimits, type RequestHead } from '../parse/request-head.ts';
-
-/** The block that was decoded last: one at a time in a thread. */
-export const fields = new RequestFields();
 
 /** Room that a head has behind its fields for what closes it. */
 const CLOSING_BYTES_MAX = 64 + 32;
@@ -23,13 +21,48 @@ const otherLines = new FieldLines();
 /** Heads of nobody, kept for the next requests. */
 const spare: Buffer[] = [];
 
+/** Where the fields are written: in the head itself, if it is no larger than most. */
+class HeadBytes extends OutBytes {
+  /** For larger ones, while it is not in use. */
+  #large: Buffer = Buffer.allocUnsafeSlow(4 * USUAL_BYTES);
+  #isLarge = false;
+
+  override reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return;
+    if (!this.#isLarge) this.#goOn();
+    super.reserve(count);
+  }
+
+  #goOn(): void {
+    this.#isLarge = true;
+    this.bytes.copy(this.#large, 0, 0, this.length);
+    giveHeadBack(this.bytes);
+    this.bytes = this.#large;
+  }
+
+  /** What was written, with room for what closes it; from now on it is the caller's. */
+  take(): Buffer {
+    this.reserve(CLOSING_BYTES_MAX);
+    const { bytes } = this;
+    this.bytes = spare.pop() ?? Buffer.allocUnsafeSlow(USUAL_BYTES);
+    if (!this.#isLarge) return bytes;
+    this.#isLarge = false;
+    this.#large = bytes;
+    const head = Buffer.allocUnsafe(this.length + CLOSING_BYTES_MAX);
+    bytes.copy(head, 0, 0, this.length);
+    return head;
+  }
+}
+
+const headBytes = new HeadBytes(USUAL_BYTES);
+
+/** The block that was decoded last: one at a time in a thread. */
+export const fields = new RequestFields(headBytes);
+
 /** The head in `fields` with room for what closes it, and the key that the origin of a WebSocket is to answer. Its owner gives it to `giveHeadBack` in the end. */
 export function keepHead(): Buffer {
-  const { bytes, length } = fields.out;
-  const needed = length + CLOSING_BYTES_MAX;
-  const head = needed > USUAL_BYTES ? Buffer.allocUnsafe(needed) : (spare.pop() ?? Buffer.allocUnsafeSlow(USUAL_BYTES));
-  bytes.copy(head, 0, 0, length);
-  if (fields.isWebSocket) head.write(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n`, length, 'latin1');
+  const head = headBytes.take();
+  if (fields.isWebSocket) head.write(`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n`, headBytes.length, 'latin1');
   return head;
 }
 

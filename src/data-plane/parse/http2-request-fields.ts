@@ -51,7 +51,7 @@ class Span {
 
 export class RequestFields implements EntrySink {
   /** The head without its empty line, or the lines of the trailers with it, after `finish`. */
-  readonly out = new OutBytes(8 * 1024);
+  readonly out: OutBytes;
   /** The lines of a head from its first to `listedEnd`, by their places in `out`. */
   readonly lines = new FieldLines();
   listedEnd = 0;
@@ -87,6 +87,10 @@ export class RequestFields implements EntrySink {
   readonly #path = new Span();
   readonly #authority = new Span();
   readonly #protocol = new Span();
+
+  constructor(out = new OutBytes(8 * 1024)) {
+    this.out = out;
+  }
 
   /** Before each block. `isTrailer`: the section behind a body. */
   begin(limits: HeadLimits, isTrailer: boolean): void {
