@@ -23,6 +23,8 @@ listeners:
       - { name: old, match: { path: /old }, redirect: { prefix: /new, scheme: https, status: 308 } }
       - { name: hello, match: { path: { exact: /hello }, source: 192.0.2.0/24 }, respond: { status: 201, body: hi }, rateLimit: { rate: 10/m, key: "cookie:c", burst: 3 } }
       - { name: pick, match: { path: { regex: "/r[0-9]+" }, method: [POST, PUT], query: { q: { present: true } }, cookie: { c: { present: false } } }, pool: down }
+      - { name: again, match: { path: /again }, pool: api, retry: { attempts: 3, when: [503, unavailable, connection-lost, refused-stream, response-timeout], budget: 12.5%, perTry: 2s } }
+      - { name: plain, match: { path: /plain }, pool: api, retry: { when: [502] } }
   db: { bind: ":5432", protocol: tcp, pool: web }
   only:
     bind: "127.0.0.1:9090"
@@ -71,12 +73,14 @@ describe('weir explain', () => {
 
   it('says why earlier routes do not take it', async () => {
     const { listeners } = await explained('http://a.test:8080/v1');
-    expect(listeners[0]!.route).toEqual({ position: 5, name: '*' });
+    expect(listeners[0]!.route).toEqual({ position: 7, name: '*' });
     expect(listeners[0]!.misses.map(({ name, mismatch }) => [name, mismatch.key, mismatch.name, mismatch.seen, mismatch.wanted])).toEqual([
       ['api', 'header', 'x-canary', [], ['"1"']],
       ['old', 'path', '', ['/v1'], ['/old']],
       ['hello', 'path', '', ['/v1'], ['exact /hello']],
       ['pick', 'path', '', ['/v1'], ['regex /r[0-9]+']],
+      ['again', 'path', '', ['/v1'], ['/again']],
+      ['plain', 'path', '', ['/v1'], ['/plain']],
     ]);
   });
 
@@ -110,6 +114,17 @@ describe('weir explain', () => {
   it('works out redirects and own answers', async () => {
     expect((await explained('http://a.test:8080/old/x?q=1')).listeners[0]!).toMatchObject({ status: 308, action: { location: 'https://a.test/new/x?q=1' } });
     expect((await explained('http://a.test:8080/hello', { from: '192.0.2.9' })).listeners[0]!).toMatchObject({ status: 201, client: '192.0.2.9', rateLimit: '10/m by cookie:c, bursts of 3, scope tier', action: { kind: 'respond', body: 'hi' } });
+  });
+
+  it('says after what a request is sent again, by its method', async () => {
+    const retryOf = async (path: string, flags: ExplainFlags = {}): Promise<string | null> => (await explained(`http://a.test:8080${path}`, flags)).listeners[0]!.retry;
+    const all = 'sent 3 times at most, again after refused-stream, connection-lost, response-timeout, 503, unavailable, for 12.5% of requests, 2s for each';
+    expect(await retryOf('/again')).toBe(all);
+    expect(await retryOf('/again', { method: 'POST', header: ['Content-Type: application/grpc+proto'] })).toBe(all);
+    expect(await retryOf('/again', { method: 'POST', header: ['Content-Type: application/grpcx'] })).toBe('sent 3 times at most, again after refused-stream (not connection-lost, response-timeout, 503, unavailable: of a POST nobody knows whether it may be repeated), for 12.5% of requests, 2s for each');
+    expect(await retryOf('/plain', { method: 'PATCH' })).toBe('sent 2 times at most, again after nothing that the route names (not 502: of a PATCH nobody knows whether it may be repeated), for 20% of requests');
+    expect(await retryOf('/v1')).toBeNull();
+    expect((await run('http://a.test:8080/again')).out).toContain(`\n  ${all}\n`);
   });
 
   it('finds the client behind proxies that the listener trusts', async () => {
@@ -157,7 +172,7 @@ describe('weir explain', () => {
         '',
         'listener web (:8080)',
         '  client address 127.0.0.1',
-        '  route 5 "*"',
+        '  route 7 "*"',
         '  → pool web, maglev by header:x-user',
         '    sent as /v1, host "a.test:8080"',
         '    candidates (*: serves while all are up)',
@@ -169,6 +184,8 @@ describe('weir explain', () => {
         '    route 2 "old": path is "/v1", wanted below /old',
         '    route 3 "hello": path is "/v1", wanted exact /hello',
         '    route 4 "pick": path is "/v1", wanted regex /r[0-9]+',
+        '    route 5 "again": path is "/v1", wanted below /again',
+        '    route 6 "plain": path is "/v1", wanted below /plain',
         '',
       ].join('\n'),
     );

@@ -8,6 +8,7 @@ import { formatRate } from '../../config/units.ts';
 import type { ListenerSpec, RateLimitSpec, RouteSpec, Snapshot } from '../../shared/snapshot.ts';
 import { explainAction, type ActionExplanation } from './explain-action.ts';
 import { routeQueryOf, type AskedRequest } from './explain-request.ts';
+import { retryText } from './explain-retry.ts';
 
 /** More routes than these are only counted: the nearest misses are shown. */
 const MISSES_MAX = 20;
@@ -37,6 +38,8 @@ export interface ListenerExplanation {
   readonly route: RouteName | null;
   /** What the route lets through (`100/s by client-ip, bursts of 200, scope tier`); null: everything. */
   readonly rateLimit: string | null;
+  /** After what the route sends it again, and how often; null: as without `retry`. */
+  readonly retry: string | null;
   readonly action: ActionExplanation | null;
   /** Routes asked before and why they did not hold, in file order: the nearest misses. */
   readonly misses: readonly MissExplanation[];
@@ -62,6 +65,7 @@ export function explainListener(snapshot: Snapshot, listener: ListenerSpec, aske
     readings: readings.map(({ path, index }) => ({ path, route: nameOf(listener.routes, index) })),
     route: nameOf(listener.routes, found),
     rateLimit: limitText(route?.rateLimit ?? null),
+    retry: retryText(route?.retry ?? null, asked),
     action,
     misses: nearest,
     missesMore: new Set(misses.map((miss) => miss.position)).size - new Set(nearest.map((miss) => miss.position)).size,

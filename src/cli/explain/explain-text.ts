@@ -27,6 +27,7 @@ function listenerLines(listener: ListenerExplanation): string[] {
   else if (listener.outcome === 'ambiguous-path') lines.push('  its readings lead to different routes: 400');
   else lines.push(`  ${routeText(listener.route!)}`);
   if (listener.rateLimit !== null) lines.push(`  at most ${listener.rateLimit}; the others: 429`);
+  if (listener.retry !== null) lines.push(`  ${listener.retry}`);
   if (listener.action !== null) lines.push(...actionLines(listener.action));
   if (listener.misses.length > 0) lines.push(`  not taken by:`, ...listener.misses.map((miss) => `    ${routeText(miss)}: ${mismatchText(miss, listener.readings.length > 1)}`));
   if (listener.missesMore > 0) lines.push(`    and ${listener.missesMore} more, further off`);
