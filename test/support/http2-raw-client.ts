@@ -68,12 +68,12 @@ export class Http2RawClient {
     });
   }
 
-  /** Connected, with the preface and these settings sent. */
-  static async open(port: number, settings: Buffer = emptySettings): Promise<Http2RawClient> {
+  /** Connected, with the preface and these settings sent, and something in front of them. */
+  static async open(port: number, settings: Buffer = emptySettings, before = ''): Promise<Http2RawClient> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
     const client = new Http2RawClient(socket);
-    client.send(PREFACE, settings);
+    client.send(Buffer.from(before, 'latin1'), PREFACE, settings);
     return client;
   }
 

@@ -7,7 +7,7 @@ import type { ListenerPatch, PoolPatch } from './engine.ts';
 import type { Script } from './scripted-origin.ts';
 
 export interface Http2Scenario extends Scenario {
-  http2(settings?: Buffer): Promise<Http2RawClient>;
+  http2(settings?: Buffer, before?: string): Promise<Http2RawClient>;
 }
 
 const toClose: Http2RawClient[] = [];
@@ -19,8 +19,8 @@ export async function http2Scenario(script: Script, options: { listener?: Listen
   const base = await scenario(script, options);
   return {
     ...base,
-    async http2(settings = emptySettings) {
-      const client = await Http2RawClient.open(base.port, settings);
+    async http2(settings = emptySettings, before = '') {
+      const client = await Http2RawClient.open(base.port, settings, before);
       toClose.push(client);
       return client;
     },

@@ -23,6 +23,7 @@ import { introduceSecured } from './open-exchange.ts';
 import { ProxiedHttp1Client } from './proxied-http1-client.ts';
 import { SecureHttp1Client } from './secure-http1-client.ts';
 import { SocketListener, type AdmittedClient } from './socket-listener.ts';
+import { SpareStreams } from './spare-streams.ts';
 import type { Secured } from './tls-opening.ts';
 
 /** A connection of either version. */
@@ -35,11 +36,15 @@ export class HttpListener extends SocketListener<HttpClient> {
   protected readonly hasRest = true;
   readonly #pipeline: Pipeline;
   readonly #securePipeline: SecurePipeline;
+  readonly #streams: SpareStreams;
+  readonly #secureStreams: SpareStreams;
 
   constructor(live: LiveListener, pipeline: Pipeline, context: WorkerContext) {
     super(live, context);
     this.#pipeline = pipeline;
     this.#securePipeline = new SecurePipeline(context);
+    this.#streams = new SpareStreams(pipeline);
+    this.#secureStreams = new SpareStreams(this.#securePipeline);
   }
 
   protected serve(socket: Socket, port: number): HttpClient {
@@ -57,7 +62,7 @@ export class HttpListener extends SocketListener<HttpClient> {
   /** By the protocol that was agreed on; a client that offers none speaks HTTP/1.1. */
   protected serveSecured(secured: Secured): HttpClient {
     const introduction = introduceSecured(secured);
-    if (secured.socket.alpnProtocol === 'h2') return new Http2Client(secured.socket, this, this.#securePipeline, this.context, introduction);
+    if (secured.socket.alpnProtocol === 'h2') return new Http2Client(secured.socket, this, this.#secureStreams, this.context, introduction);
     return new SecureHttp1Client(secured, introduction, this, this.#securePipeline, this.context);
   }
 
@@ -76,8 +81,8 @@ export class HttpListener extends SocketListener<HttpClient> {
 
   /** The first bytes of `former`, [start, end) of `bytes`, are the preface of HTTP/2: another client takes its place. */
   becomeHttp2(former: HttpClient, socket: Socket, reader: AcceptedReader, introduction: Introduction, bytes: Buffer, start: number, end: number): void {
-    const pipeline = introduction.isSecure ? this.#securePipeline : this.#pipeline;
-    const client = new Http2Client(socket, this, pipeline, this.context, introduction, reader);
+    const streams = introduction.isSecure ? this.#secureStreams : this.#streams;
+    const client = new Http2Client(socket, this, streams, this.context, introduction, reader);
     this.replace(former, client);
     client.take(bytes, start, end);
   }

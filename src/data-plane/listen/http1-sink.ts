@@ -16,7 +16,7 @@ import { HttpRelay } from '../relay/http-relay.ts';
 import { prefersJson, type OwnReply } from '../relay/own-replies.ts';
 import { Http1Answer, type AnswerTerms } from './http1-answer.ts';
 import type { HttpListener } from './http-listener.ts';
-import type { Introduction } from './introduction.ts';
+import { endsOf, Introduction } from './introduction.ts';
 import { peerOf } from './open-exchange.ts';
 
 /** For a head that is read again. */
@@ -73,16 +73,19 @@ export abstract class Http1Sink extends Deadline implements AnswerSink {
     return this.terms.minorVersion === 1;
   }
 
+  /** The ends that a PROXY header named; null: there was none. */
+  protected get namedEnds(): ProxyEnds | null {
+    return null;
+  }
+
   ends(): ProxyEnds | null {
-    const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
-    if (remoteAddress === undefined || localAddress === undefined) return null;
-    return { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: localPort! };
+    return this.namedEnds ?? endsOf(this.socket);
   }
 
   /** For who takes its place. */
   protected introduction(): Introduction {
     const { peerAddress, localPort, forwardedLines } = this.exchange;
-    return { peerAddress, isSecure: false, introduce: (x) => Object.assign(x, { peerAddress, clientAddress: peerAddress, localPort, forwardedLines }), ends: () => this.ends() };
+    return new Introduction(this.socket, this.namedEnds, peerAddress, localPort, forwardedLines, null);
   }
 
   sendInterim(head: ResponseHead, start: number, end: number): boolean {

@@ -14,13 +14,13 @@ import { HpackDecoder } from '../parse/hpack-decoder.ts';
 import { Http2FrameReader, type FrameTarget } from '../parse/http2-frame-reader.ts';
 import { FIRST_WINDOW_BYTES, FLAG, FRAME, H2_ERROR, putPing, putReset, putSettingsAck, putWindowUpdate, SETTING, uint32, WINDOW_MAX } from '../parse/http2-frames.ts';
 import { urgencyOf } from '../parse/http2-priority.ts';
-import type { Pipeline } from '../pipeline.ts';
 import type { HttpClient, HttpListener } from './http-listener.ts';
 import { CONNECTION_WINDOW_BYTES, DRAIN_PING, Http2Connection, S } from './http2-connection.ts';
 import { fields, keepHead, keptLength } from './http2-request-head.ts';
-import { Http2Stream } from './http2-stream.ts';
+import type { Http2Stream } from './http2-stream.ts';
 import type { Introduction } from './introduction.ts';
 import { tellBug } from './own-bug.ts';
+import type { SpareStreams } from './spare-streams.ts';
 
 /** Compressed, a field block is no larger than what it says, but for strings that could be shorter. */
 const BLOCK_BYTES_FREE = 16 * 1024;
@@ -56,8 +56,8 @@ export class Http2Client extends Http2Connection implements ReadTarget, FrameTar
   #dataBytes = 0;
 
   /** `reader`: of one whose first bytes another has read. */
-  constructor(socket: Socket, listener: HttpListener, pipeline: Pipeline, context: WorkerContext, introduction: Introduction, reader: AcceptedReader | null = null) {
-    super(socket, listener, pipeline, context, introduction);
+  constructor(socket: Socket, listener: HttpListener, spare: SpareStreams, context: WorkerContext, introduction: Introduction, reader: AcceptedReader | null = null) {
+    super(socket, listener, spare, context, introduction);
     if (reader === null) socket.on('error', ignore); // 'close' follows, and says all there is to say
     socket.setNoDelay(true);
     this.#frames = new Http2FrameReader(this, this.#blockBytesMax());
@@ -147,6 +147,12 @@ export class Http2Client extends Http2Connection implements ReadTarget, FrameTar
     this.listener.onClientClosed(this);
   }
 
+  /** What is to come of the frame that is passing is nobody's. */
+  override onStreamClosed(stream: Http2Stream, mayStillSend: boolean): void {
+    if (this.#dataStream === stream) this.#dataStream = null;
+    super.onStreamClosed(stream, mayStillSend);
+  }
+
   // ---- field blocks
 
   #blockBytesMax(): number {
@@ -176,7 +182,7 @@ export class Http2Client extends Http2Connection implements ReadTarget, FrameTar
     if (limits.streamsMax !== 0 && this.streams.size >= limits.streamsMax) return this.#refuseStream(id);
     this.lastServed = id;
     if (fields.problem !== '') return this.#refuseMalformed(id);
-    const stream = this.spare.pop() ?? new Http2Stream(this);
+    const stream = this.spare.take(this);
     stream.isWebSocket = fields.isWebSocket;
     stream.hasLength = fields.hasLength;
     stream.urgency = fields.urgency;

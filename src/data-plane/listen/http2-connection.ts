@@ -20,6 +20,7 @@ import type { Http2Sink } from './http2-sink.ts';
 import { STREAM_WINDOW_BYTES, type Http2Stream } from './http2-stream.ts';
 import type { Introduction } from './introduction.ts';
 import { FRESH_TICKS, LINGER_MS } from './patience.ts';
+import type { SpareStreams } from './spare-streams.ts';
 
 /** `draining`: GOAWAY was sent once, and names the last stream when it is sent again. `closing`: the last word was said. */
 export const S = { open: 0, draining: 1, drained: 2, closing: 3, closed: 4 } as const;
@@ -33,11 +34,10 @@ const DRAIN_STEP_MS = 1000;
 export const DRAIN_PING = Buffer.from('drained?', 'latin1');
 /** Streams that were closed while the client may still send on them. */
 const REMEMBERED_MAX = 256;
-/** Closed streams kept for the next requests. */
-const SPARE_STREAMS_MAX = 32;
 
 export abstract class Http2Connection extends Deadline implements OutputOwner {
   readonly pipeline: Pipeline;
+  protected readonly spare: SpareStreams;
   readonly listener: HttpListener;
   readonly context: WorkerContext;
   readonly output: Http2Output;
@@ -45,7 +45,6 @@ export abstract class Http2Connection extends Deadline implements OutputOwner {
   protected readonly socket: Socket;
   protected readonly introduction: Introduction;
   protected readonly streams = new Map<number, Http2Stream>();
-  protected readonly spare: Http2Stream[] = [];
   protected state: number = S.open;
   /** Highest stream the client has opened, and of those the highest that is served. */
   protected lastStream = 0;
@@ -58,10 +57,11 @@ export abstract class Http2Connection extends Deadline implements OutputOwner {
   /** The wheel's tick when it came to rest. */
   #restTick: number;
 
-  constructor(socket: Socket, listener: HttpListener, pipeline: Pipeline, context: WorkerContext, introduction: Introduction) {
+  constructor(socket: Socket, listener: HttpListener, spare: SpareStreams, context: WorkerContext, introduction: Introduction) {
     super();
     this.socket = socket;
-    this.pipeline = pipeline;
+    this.pipeline = spare.pipeline;
+    this.spare = spare;
     this.listener = listener;
     this.context = context;
     this.introduction = introduction;
@@ -155,7 +155,7 @@ export abstract class Http2Connection extends Deadline implements OutputOwner {
   }
 
   recycle(stream: Http2Stream): void {
-    if (this.spare.length < SPARE_STREAMS_MAX && this.state < S.closing) this.spare.push(stream);
+    this.spare.giveBack(stream);
   }
 
   protected remember(id: number): void {

@@ -38,7 +38,7 @@ export abstract class Http2Sink extends Deadline implements AnswerSink, BodySour
   isRemoteEnded = false;
   /** Extended CONNECT (RFC 8441). */
   isWebSocket = false;
-  protected readonly client: Http2Connection;
+  protected client: Http2Connection;
   protected readonly terms: AnswerTerms = { minorVersion: 1, method: METHOD.get, closes: false, via: false, edits: null };
   protected phase: number = P.closed;
   /** Our last frame of it is put. */
@@ -58,6 +58,13 @@ export abstract class Http2Sink extends Deadline implements AnswerSink, BodySour
     const exchange = (this.exchange = new Exchange(this, true));
     exchange.relay = new HttpRelay(exchange, client.pipeline);
     client.introduce(exchange);
+  }
+
+  /** Its next request is one of that connection. */
+  moveTo(client: Http2Connection): void {
+    if (this.client === client) return;
+    this.client = client;
+    client.introduce(this.exchange);
   }
 
   /** Sets the next deadline; 0: none. */

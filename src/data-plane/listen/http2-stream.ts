@@ -35,6 +35,7 @@ export class Http2Stream extends Http2Sink {
   #headSerial = 0;
   #trailer: Buffer | null = null;
   #isExchangeOver = true;
+  #isRetired = true;
   /** Of our window for its body. */
   #window = 0;
   /** Taken by the backend, and not yet given back to the window. */
@@ -55,6 +56,7 @@ export class Http2Stream extends Http2Sink {
     this.phase = P.opening;
     this.isLocalEnded = false;
     this.#isExchangeOver = true;
+    this.#isRetired = false;
     this.dropHeld();
     this.#trailer = null;
     this.#window = STREAM_WINDOW_BYTES;
@@ -265,8 +267,10 @@ export class Http2Stream extends Http2Sink {
     if (this.#isExchangeOver) this.#retire();
   }
 
-  /** Closed, and its exchange over: nobody asks for its head any more. */
+  /** Closed, and its exchange over: nobody asks for its head any more. Once, or it would be the stream of two requests. */
   #retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
     giveHeadBack(this.#head);
     this.#head = NO_BYTES;
     this.client.recycle(this);

@@ -1,7 +1,7 @@
 /** From a parsed head to what the pipeline and the answer are held to. */
 import { plainAddress } from '../../net/address.ts';
-import type { ProxyEnds } from '../../net/proxy-header.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange, ShownCertificate } from '../exchange.ts';
+import type { Identity } from '../live/live-tls.ts';
 import { NotedHead } from '../noted-head.ts';
 import { latin1 } from '../parse/bytes.ts';
 import { FIELD } from '../parse/field-names.ts';
@@ -9,7 +9,7 @@ import type { RequestHead } from '../parse/request-head.ts';
 import { clientCertificateLine } from '../relay/client-certificate.ts';
 import { clientBehind } from '../route/head-query.ts';
 import type { AnswerTerms } from './http1-answer.ts';
-import type { Introduction } from './introduction.ts';
+import { Introduction } from './introduction.ts';
 import type { Secured } from './tls-opening.ts';
 
 /** Fills `x` (its listener is set) and `terms` for the request whose head ends at `bodyStart`. `isLogged`: there is an access log. */
@@ -69,24 +69,27 @@ export function makePeer(address: string, port: number, scheme: Scheme = 'http')
   return { address, forwardedLines: Buffer.from(text, 'latin1') };
 }
 
+/** What one connection was shown. */
+class Shown implements ShownCertificate {
+  readonly serverName: string;
+  readonly #identity: Identity;
+
+  constructor(serverName: string, identity: Identity) {
+    this.serverName = serverName;
+    this.#identity = identity;
+  }
+
+  covers(host: string): boolean {
+    return this.#identity.covers(host);
+  }
+}
+
 /** Of a connection over TLS, made for whom a PROXY header named if there was one. */
 export function introduceSecured({ ends, localPort, hello, identity, socket, certificate }: Secured): Introduction {
-  const peer = ends === null ? peerOf(socket.remoteAddress ?? '', localPort, 'https') : makePeer(ends.sourceAddress, ends.destinationPort, 'https');
+  const { address, forwardedLines } = ends === null ? peerOf(socket.remoteAddress ?? '', localPort, 'https') : makePeer(ends.sourceAddress, ends.destinationPort, 'https');
   const certificateLine = certificate === null ? null : clientCertificateLine(certificate);
-  const known = {
-    scheme: 'https' as const,
-    shown: { serverName: hello.serverName, covers: (host: string) => identity.covers(host) },
-    localPort: ends?.destinationPort ?? localPort,
-    peerAddress: peer.address,
-    clientAddress: peer.address,
-    certificateLine,
-    forwardedLines: certificateLine === null ? peer.forwardedLines : Buffer.concat([certificateLine, peer.forwardedLines]),
-  };
-  const ownEnds = (): ProxyEnds | null => {
-    const { remoteAddress, remotePort, localAddress, localPort: port } = socket;
-    return remoteAddress === undefined || localAddress === undefined ? null : { sourceAddress: remoteAddress, sourcePort: remotePort!, destinationAddress: localAddress, destinationPort: port! };
-  };
-  return { peerAddress: peer.address, isSecure: true, introduce: (x) => void Object.assign(x, known), ends: () => ends ?? ownEnds() };
+  const lines = certificateLine === null ? forwardedLines : Buffer.concat([certificateLine, forwardedLines]);
+  return new Introduction(socket, ends, address, ends?.destinationPort ?? localPort, lines, { shown: new Shown(hello.serverName, identity), certificateLine });
 }
 
 /** An upgrade to cleartext HTTP/2 would carry requests past every route (RFC 9113 §3.1 dropped it). */

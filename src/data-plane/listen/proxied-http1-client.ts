@@ -36,8 +36,8 @@ export class ProxiedHttp1Client extends Http1Client {
     return super.isAtRest && this.#awaited?.hasBytes !== true;
   }
 
-  override ends(): ProxyEnds | null {
-    return this.#ends ?? super.ends();
+  protected override get namedEnds(): ProxyEnds | null {
+    return this.#ends;
   }
 
   override onBytes(bytes: Buffer): void {
