@@ -50,6 +50,7 @@ type NextWrite = (error: Error | null) => void;
 
 export class SecureSocket extends TLSSocket {
   readonly #raw: Socket;
+  readonly #clientAuth: SecureTerms['clientAuth'];
   #target: HandshakeTarget | null;
   /** OpenSSL has bytes that the kernel has not taken, as far as is known. */
   #isPassing = false;
@@ -61,23 +62,42 @@ export class SecureSocket extends TLSSocket {
     super(raw, { isServer: true, secureContext: context, requestCert: clientAuth !== 'off', rejectUnauthorized: clientAuth === 'require', ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }) });
     this.#raw = raw;
     this.#target = target;
-    this.on('secure', () => this.#onSecure(clientAuth));
+    this.#clientAuth = clientAuth;
+    this.on('secure', SecureSocket.#secured);
     // Later failures (a broken record, an alert) are told by this event alone.
-    this.on('_tlsError', (error: Error) => {
-      this.#toTarget((waiting) => waiting.onHandshakeFailed(error));
-      if (!this.destroyed) this.destroy(error);
-    });
-    this.on('error', (error) => this.#toTarget((waiting) => waiting.onHandshakeFailed(error)));
-    this.on('close', () => this.#toTarget((waiting) => waiting.onHandshakeFailed(null)));
+    this.on('_tlsError', SecureSocket.#broken);
+    this.on('error', SecureSocket.#failed);
+    this.on('close', SecureSocket.#closed);
     // Nobody shakes hands with a peer that says no more, and its place is wanted.
-    this.on('end', () => {
-      if (this.#target === null) return;
-      this.#toTarget((waiting) => waiting.onHandshakeFailed(null));
-      this.destroy();
-    });
+    this.on('end', SecureSocket.#ended);
   }
 
-  #onSecure(clientAuth: SecureTerms['clientAuth']): void {
+  // Listeners of all sockets, which are `this`: a closure for each would stay as long as its connection.
+  static #secured(this: SecureSocket): void {
+    this.#onSecure();
+  }
+  static #broken(this: SecureSocket, error: Error): void {
+    this.#toTarget((waiting) => waiting.onHandshakeFailed(error));
+    if (!this.destroyed) this.destroy(error);
+  }
+  static #failed(this: SecureSocket, error: Error): void {
+    this.#toTarget((waiting) => waiting.onHandshakeFailed(error));
+  }
+  static #closed(this: SecureSocket): void {
+    this.#toTarget((waiting) => waiting.onHandshakeFailed(null));
+  }
+  static #ended(this: SecureSocket): void {
+    if (this.#target === null) return;
+    this.#toTarget((waiting) => waiting.onHandshakeFailed(null));
+    this.destroy();
+  }
+
+  #onSecure(): void {
+    // Of no use after this; 'error' stays, for there must be one who hears it.
+    this.off('secure', SecureSocket.#secured);
+    this.off('close', SecureSocket.#closed);
+    this.off('end', SecureSocket.#ended);
+    const clientAuth = this.#clientAuth;
     if (clientAuth === 'off') return this.#toTarget((waiting) => waiting.onSecured(null));
     const certificate = this.getPeerX509Certificate() ?? null;
     const fault = certificate === null ? (clientAuth === 'require' ? 'NO_CERTIFICATE' : null) : this.#verdict();

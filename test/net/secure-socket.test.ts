@@ -53,6 +53,13 @@ describe('a runtime that has all of it', () => {
   });
 });
 
+it('a connection that is secured keeps nothing of its handshake: the listeners left are those of all sockets', async () => {
+  const sockets: SecureSocket[] = [];
+  for (let i = 0; i < 2; i++) await shaken((socket) => sockets.push(socket), withCertificate, 'require');
+  for (const event of ['_tlsError', 'error']) expect(sockets[1]!.listeners(event)).toContain(sockets[0]!.listeners(event).at(-1));
+  expect(sockets.map((socket) => socket.listenerCount('secure'))).toEqual([0, 0]);
+});
+
 it('a client that ends in the middle of its handshake is gone at once', async () => {
   const hello = await new Promise<Buffer>((resolve) => {
     const ear = createServer((socket) => socket.once('data', (bytes: Buffer) => (resolve(bytes), socket.destroy(), ear.close())));

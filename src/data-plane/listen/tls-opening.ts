@@ -58,6 +58,8 @@ const NAME_CHARS_MAX = 253;
 /** `linger`: our last word is on its way. */
 const S = { header: 0, hello: 1, handshake: 2, linger: 3, over: 4 } as const;
 
+function ignore(): void {}
+
 export class TlsOpening extends Deadline implements HandshakeTarget, Aged<TlsOpening> {
   older: TlsOpening | null = null;
   newer: TlsOpening | null = null;
@@ -78,6 +80,7 @@ export class TlsOpening extends Deadline implements HandshakeTarget, Aged<TlsOpe
   #secure: SecureSocket | null = null;
   readonly #onData = (bytes: Buffer): void => this.#take(bytes);
   readonly #onEnd = (): void => this.#ended();
+  readonly #onClose = (): void => this.#over();
 
   constructor(raw: Socket, localPort: number, owner: SecuringOwner, tls: LiveTls, context: WorkerContext) {
     super();
@@ -87,10 +90,8 @@ export class TlsOpening extends Deadline implements HandshakeTarget, Aged<TlsOpe
     this.#tls = tls;
     this.#context = context;
     this.#beganTick = context.wheel.now;
-    raw.on('error', () => {}); // 'close' follows
-    raw.on('close', () => {
-      if (this.#secure === null) this.#over();
-    });
+    raw.on('error', ignore); // 'close' follows
+    raw.on('close', this.#onClose);
   }
 
   begin(): void {
@@ -193,6 +194,8 @@ export class TlsOpening extends Deadline implements HandshakeTarget, Aged<TlsOpe
     const raw = this.#raw;
     raw.off('data', this.#onData);
     raw.off('end', this.#onEnd);
+    // The connection outlives this by far, and must not keep it, and the hello.
+    raw.off('close', this.#onClose);
     raw.pause();
     // Given back, so that TLS begins with it.
     raw.unshift(this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts));
