@@ -29,6 +29,14 @@ export interface SlotEnvironment {
   onGone(slot: WorkerSlot, reason: string): void;
 }
 
+/**
+ * Of a worker's memory for what is new. The runtime's own is four times that,
+ * which many connections at once fill, and which stays resident when they are
+ * idle; what they hold is old by then. Requests leave too little behind to
+ * need it. An operator's own `--max-semi-space-size` goes before this.
+ */
+const YOUNG_GENERATION_MIB = 24;
+
 export class WorkerSlot {
   readonly index: number;
   readonly #environment: SlotEnvironment;
@@ -69,7 +77,7 @@ export class WorkerSlot {
     this.lastTurnMs = this.#startedAtMs;
     this.startedWallMs = clock.wallMs();
     const workerData: WorkerStart = { ...start, index: this.index };
-    const worker = new Worker(workerUrl, { workerData, name: `worker ${this.index}` });
+    const worker = new Worker(workerUrl, { workerData, name: `worker ${this.index}`, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB } });
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => {
       if (this.#worker === worker) this.#environment.onMessage(this, message);
