@@ -13,6 +13,8 @@ export class FickleTierStore {
   readonly answers: StoreAnswer[] = [];
   readonly joins: JoinCall[] = [];
   readonly joinAnswers: JoinAnswer[] = [];
+  /** How often it was to change the keys of session tickets. */
+  ticketPuts = 0;
   /** Why it is away; null: it is not. */
   away: string | null = null;
   /** Answers come so much later. */
@@ -51,6 +53,10 @@ export class FickleTierStore {
           this.joinAnswers.push(answer);
           return answer;
         });
+      },
+      putTickets: (call) => {
+        this.ticketPuts++;
+        return this.#pass(() => inner.putTickets(call));
       },
       leave: (caller) => this.#pass(() => inner.leave(caller)),
       subscribe: (onHint: (hint: StoreHint) => void) =>

@@ -125,6 +125,22 @@ it('are replaced at every rotation, by one that all have had for a rotation', as
   }
 });
 
+it('are changed by the leader alone, once a rotation, and by nobody while the store is away', async () => {
+  const [a, b] = await tier.up('a', 'b');
+  const puts = (): number[] => [a!, b!].map(({ way }) => way.ticketPuts);
+  expect(puts()).toEqual([1, 0]);
+  // One that is not told of a rotation finds it due until it asks.
+  b!.way.losesHints = true;
+  await tier.clock.advance(8 * ROTATION_MS);
+  expect(puts()).toEqual([9, 0]);
+  b!.way.losesHints = false;
+  for (const { way } of tier.members) way.away = 'refused';
+  await tier.clock.advance(2 * ROTATION_MS);
+  // One may have been on its way.
+  expect(puts()[0]).toBeLessThanOrEqual(10);
+  expect(puts()[1]).toBe(0);
+});
+
 it('are no more than what the store cannot read', async () => {
   const [a] = await tier.up('a');
   const text = (await tier.held())!;
