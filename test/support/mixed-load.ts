@@ -150,14 +150,17 @@ class Http2Client implements MixedClient {
     const session = this.#open();
     const stream = session.request({ ':path': '/mixed', ':method': method }, { endStream: method === 'GET' });
     if (method === 'POST') stream.end(body);
+    let hasAnswer = false;
     try {
       const [fields] = (await once(stream, 'response')) as [IncomingHttpHeaders & { ':status': number }];
+      hasAnswer = true;
       let text = '';
       for await (const part of stream.setEncoding('utf8')) text += part as string;
       if (fields[':status'] !== 200) throw new Error(String(fields[':status']));
       return { text, isLast: session.closed, release: String(fields['x-release']) };
     } catch (error) {
-      if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM) throw error;
+      // Only what was refused before any answer, by one that said that it goes.
+      if (hasAnswer || stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM || !(session.closed || session.destroyed)) throw error;
       return { text: '', isLast: true, release: '', isElsewhere: true };
     }
   }
@@ -212,6 +215,8 @@ export class MixedLoad {
   /** Answers by phase, then by kind. */
   readonly answered = new Map<string, Map<Kind, number>>();
   readonly releases = new Set<string>();
+  /** Streams of HTTP/2 that were refused, and so are free to be sent elsewhere, by phase. */
+  readonly refused = new Map<string, number>();
   phase = 'start';
   readonly loops = KINDS.length * LOOPS;
   #isLeaving = false;
@@ -265,7 +270,10 @@ export class MixedLoad {
       const body = method === 'GET' ? '' : `${index}-${i}`;
       try {
         const { text, isLast, release, isElsewhere = false } = await client.ask(method, body);
-        if (isElsewhere) continue;
+        if (isElsewhere) {
+          this.refused.set(phase, (this.refused.get(phase) ?? 0) + 1);
+          continue;
+        }
         if (!text.endsWith(`${kind === 'grpc' ? 'CALL' : method} ${body}`)) throw new Error(`another's answer: ${text}`);
         this.releases.add(release);
         this.#count(phase, kind);
