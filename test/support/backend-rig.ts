@@ -13,6 +13,7 @@ export interface PoolSketch {
   readonly health?: HealthSpec | readonly HealthSpec[] | null;
   readonly proxyProtocol?: PoolSpec['proxyProtocol'];
   readonly protocol?: PoolSpec['protocol'];
+  readonly tls?: PoolSpec['tls'];
   readonly fence?: boolean;
 }
 
@@ -27,8 +28,8 @@ export function backendSpec(sketch: PoolSketch['backends'][number]): BackendSpec
   return { host, port: Number(given.address.slice(colon + 1)), named: isIP(host) === 0, weight: 1, priority: 0, state: 'ready', ...given };
 }
 
-export function poolSpec({ name, backends, health = null, proxyProtocol = 'off', protocol = 'http1', fence = false }: PoolSketch): PoolSpec {
-  return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol, protocol, fence };
+export function poolSpec({ name, backends, health = null, proxyProtocol = 'off', protocol = 'http1', tls = null, fence = false }: PoolSketch): PoolSpec {
+  return { ...plainPool(name, []), backends: backends.map(backendSpec), health: health === null ? [] : [health].flat(), proxyProtocol, protocol, tls, fence };
 }
 
 /** Which row is whose; may be the same for many rigs, each with a table of its own. */

@@ -2,8 +2,10 @@
  * What makes a check the same one, in each pool and on every proxy that runs
  * the same config: the address as written and a digest of how it is probed.
  * Its name stands in the store, so nothing that came from a secret has a part
- * in it, not even hashed: a short password could be found by trying. Checks
- * that differ in such values alone are told apart by their order in the config.
+ * in it, not even hashed: a short password could be found by trying. Nor has the
+ * certificate that a proxy shows: the tier shares one verdict whoever shows
+ * which. Checks that differ in such values alone are told apart by their order
+ * in the config.
  */
 import { createHash } from 'node:crypto';
 import { buildProxyHeader } from '../../net/proxy-protocol.ts';
@@ -65,7 +67,7 @@ export class CheckIdentities {
 
   #digestOf(spec: HealthSpec, terms: Terms): string {
     const digest = digestOf(spec, terms);
-    const hidden = hiddenValues(spec);
+    const hidden = hiddenValues(spec, terms.tls ?? null);
     if (hidden === '') return digest;
     const known = this.#hidden.get(digest) ?? [];
     if (known.length === 0) this.#hidden.set(digest, known);
@@ -88,14 +90,20 @@ export function digestOf({ role, hidden, ...spec }: HealthSpec, { proxyProtocol 
   return createHash('sha256').update(JSON.stringify({ ...spec, options, ...more })).digest('base64url').slice(0, 16);
 }
 
-/** All but the key: a certificate is no secret. */
-function shownTls({ key: _, ...shown }: BackendTlsSpec): object {
-  return shown;
+/** That a certificate is shown, not which: each proxy may have one of its own, and a renewed one begins nothing anew. */
+function shownTls({ key: _, cert, ...shown }: BackendTlsSpec): object {
+  return { ...shown, cert: cert !== null };
 }
 
 /** '': none. For comparing only. */
-export function hiddenValues({ hidden, options }: HealthSpec): string {
-  return hidden.length === 0 ? '' : JSON.stringify(hidden.map((key) => [key, options[key]]));
+function hiddenValues({ hidden, options }: HealthSpec, tls: BackendTlsSpec | null): string {
+  const values = [...hidden.map((key) => [key, options[key]]), ...(tls === null || tls.cert === null ? [] : [['tls', tls.cert, tls.key]])];
+  return values.length === 0 ? '' : JSON.stringify(values);
+}
+
+/** Whether a probe by these differs in what a check's name does not say. */
+export function differHidden(former: ProbePlan, next: ProbePlan): boolean {
+  return hiddenValues(former.spec, former.secure?.spec ?? null) !== hiddenValues(next.spec, next.secure?.spec ?? null);
 }
 
 function isOverHttp2(protocol: PoolSpec['protocol'] | undefined): boolean {

@@ -12,7 +12,7 @@ import { liftEjection } from '../../shared/ejections.ts';
 import { isRolePool, type PoolSpec } from '../../shared/snapshot.ts';
 import type { VerdictEntry } from '../store/entry-texts.ts';
 import { BACKENDS_PER_TURN, type PlacedBackend } from '../backend-rows.ts';
-import { CheckIdentities, checkKey, hiddenValues, type AskedCheck, type ProbePlan } from './check-identity.ts';
+import { CheckIdentities, checkKey, differHidden, type AskedCheck, type ProbePlan } from './check-identity.ts';
 import { Check, type AskedRow, type CheckRow } from './check.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -186,9 +186,9 @@ function isNew(row: PlacedBackend, former: PlacedBackend | undefined): boolean {
   return former === undefined || (isRolePool(row.pool) && !isRolePool(former.pool));
 }
 
-/** Whether a check that stays is probed with another secret. */
+/** Whether a check that stays is probed with another secret, or another certificate of ours. */
 function renew(check: Check, plan: ProbePlan | null): boolean {
-  if (check.plan === null || plan === null || hiddenValues(check.plan.spec) === hiddenValues(plan.spec)) return false;
+  if (check.plan === null || plan === null || !differHidden(check.plan, plan)) return false;
   check.plan = plan;
   return true;
 }

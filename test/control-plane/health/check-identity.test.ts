@@ -1,10 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { CheckIdentities, digestOf } from '../../../src/control-plane/health/check-identity.ts';
-import type { HealthSpec } from '../../../src/shared/snapshot.ts';
+import type { BackendTlsSpec, HealthSpec } from '../../../src/shared/snapshot.ts';
 import { healthSpec } from '../../support/backend-rig.ts';
 import { MonitorRig } from '../../support/monitor-rig.ts';
+import { TestCa } from '../../support/test-ca.ts';
 
 const secret = (password: string, more: Partial<HealthSpec> = {}): HealthSpec => healthSpec({ options: { send: '', expect: '', user: 'weir', password }, hidden: ['password'], ...more });
+const authority = new TestCa();
+const [first, second] = [authority.issue(), authority.issue()];
+const tls = ({ cert, key }: { cert: string | null; key: string | null }): BackendTlsSpec => ({ ca: authority.ca, serverName: 'db', cert, key, verify: true, minVersion: 'TLSv1.2' });
+afterAll(() => authority.remove());
+
 const digests = (...pools: readonly (readonly HealthSpec[])[]): string[][] => {
   const identities = new CheckIdentities();
   return pools.map((health) => identities.of({ health, proxyProtocol: 'off' }).map(({ digest }) => digest));
@@ -29,6 +35,16 @@ describe('the name of a check', () => {
     const digest = digestOf(secret('x'));
     expect(digests([secret('one')], [secret('two'), secret('one')], [secret('two')])).toEqual([[digest], [`${digest}#2`, digest], [`${digest}#2`]]);
   });
+
+  it('says that a certificate of ours is shown, not which: proxies with one each share a verdict', () => {
+    const health = [healthSpec()];
+    const named = (shown: BackendTlsSpec, identities = new CheckIdentities()): string => identities.of({ health, proxyProtocol: 'off', tls: shown })[0]!.digest;
+    expect(named(tls(first))).toBe(named(tls(second)));
+    expect(named(tls(first))).not.toBe(named(tls({ cert: null, key: null })));
+    // Pools of one config that show another are probed apart.
+    const both = new CheckIdentities();
+    expect([named(tls(first), both), named(tls(second), both)]).toEqual([named(tls(first)), `${named(tls(first))}#2`]);
+  });
 });
 
 describe('a changed secret', () => {
@@ -44,6 +60,19 @@ describe('a changed secret', () => {
     expect(rig.network.timesOf(81)).toHaveLength(tried + 1);
     expect(rig.backends.row('web', address).verdict).toBe('up');
     expect(rig.monitor.checksOf(rig.backends.numberOf('web', address))[0]!.check.plan?.spec.options['password']).toBe('two');
+    rig.monitor.stop();
+  });
+
+  it('so has one whose pool shows another certificate', () => {
+    const rig = new MonitorRig();
+    const pool = { name: 'web', backends: ['127.0.0.1:81'], health: healthSpec({ intervalMs: 60_000 }) };
+    const shown = (): string | null | undefined => rig.monitor.checksOf(rig.backends.numberOf('web', '127.0.0.1:81'))[0]!.check.plan?.secure?.spec.cert;
+    rig.apply({ ...pool, tls: tls(first) });
+    expect(shown()).toBe(first.cert);
+    const { check } = rig.monitor.checksOf(rig.backends.numberOf('web', '127.0.0.1:81'))[0]!;
+    rig.apply({ ...pool, tls: tls(second) });
+    expect(shown()).toBe(second.cert);
+    expect(rig.monitor.checksOf(rig.backends.numberOf('web', '127.0.0.1:81'))[0]!.check).toBe(check);
     rig.monitor.stop();
   });
 });
