@@ -11,7 +11,7 @@ export function compileHealths(healths: readonly Health[], written: YamlNode): H
 }
 
 function compileHealth(health: Health, written: YamlNode): HealthSpec {
-  const options = Object.fromEntries(Object.entries(health).filter(([key]) => !scheduleKeys.has(key)));
+  const options = Object.fromEntries(Object.entries(health).filter(([key, value]) => !scheduleKeys.has(key) && value !== undefined));
   return {
     type: health.type,
     options,

@@ -46,13 +46,19 @@ async function write(port: number): Promise<number | string> {
 class Load {
   /** Of each write, in order. */
   readonly outcomes: (number | string)[] = [];
+  /** Of each, how many writes had begun before it. */
+  readonly #begun: number[] = [];
+  #count = 0;
   readonly #clients: readonly Promise<void>[];
   #isOver = false;
 
   constructor(port: number) {
     this.#clients = Array.from({ length: CLIENTS }, async () => {
       while (!this.#isOver) {
-        this.outcomes.push(await write(port));
+        const number = this.#count++;
+        const outcome = await write(port);
+        this.outcomes.push(outcome);
+        this.#begun.push(number);
         await pause(10);
       }
     });
@@ -60,9 +66,10 @@ class Load {
 
   /** What `count` writes come to that begin from now on: those under way do not count. */
   async next(count: number): Promise<(number | string)[]> {
-    const from = this.outcomes.length + CLIENTS;
-    await until(() => this.outcomes.length >= from + count);
-    return this.outcomes.slice(from, from + count);
+    const from = this.#count;
+    const begunSince = (): (number | string)[] => this.outcomes.filter((_, at) => this.#begun[at]! >= from);
+    await until(() => begunSince().length >= count);
+    return begunSince().slice(0, count);
   }
 
   async stop(): Promise<void> {
