@@ -28,7 +28,8 @@ test('source-hash: a client address meets one backend from any port and any prox
   const ports = origins.map(({ port }) => port);
   const [here, there] = [await rig(ports, {}, bySource), await rig(ports, {}, bySource)];
   const all = new Set<string>();
-  for (let last = 1; last <= 12; last++) {
+  // So many that each backend has some whatever their ports: of 12, one in 43 runs left one out.
+  for (let last = 1; last <= 40; last++) {
     const met = await metBy(here, `127.0.1.${last}`);
     expect(met.size).toBe(1);
     expect(await metBy(there, `127.0.1.${last}`)).toEqual(met);
